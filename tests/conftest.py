@@ -1,0 +1,63 @@
+"""What every test folder shares: TensorFlow kept quiet, the data folder, and skips that fail in CI."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Before anything imports TensorFlow.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+DATA = Path(os.environ.get("KERAS_S2S_DATA") or Path(__file__).parents[2] / "shared" / "data")
+NO_DATA = f"no data folder at {DATA} (set KERAS_S2S_DATA)"
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder with `tatoeba-en-es` and the like; only for tests marked `needs_data`."""
+    return DATA
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what is marked `needs_data` where the folder is missing."""
+    if not DATA.is_dir():
+        for item in items:
+            if item.get_closest_marker("needs_data"):
+                item.add_marker(pytest.mark.skip(reason=NO_DATA))
+
+
+def _fail_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Make a skip a failure in CI, which installs everything: what cannot run there is not tested at all.
+
+    The one skip that passes is ours above, because the data folder does not travel with a clone.
+    """
+    in_ci = os.environ.get("CI", "").lower() in ("1", "true")
+    if not in_ci or not report.skipped or hasattr(report, "wasxfail"):
+        return
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    if reason.removeprefix("Skipped: ") == NO_DATA:
+        return
+    report.outcome = "failed"
+    report.longrepr = f"a skip is a failure in CI: {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    _fail_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    report = yield
+    _fail_skip(report)
+    return report
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Say plainly how much went untested for want of the data folder."""
+    skipped = [r for r in terminalreporter.stats.get("skipped", ()) if NO_DATA in str(r.longrepr)]
+    if skipped:
+        terminalreporter.write_line(f"{len(skipped)} tests did not run: {NO_DATA}", yellow=True)
