@@ -1,0 +1,266 @@
+"""Every setting of the package, as frozen dataclasses that read and write TOML.
+
+A configuration file has one table for each class: `[data]`, `[model]`, `[training]`, `[search]`. What a file
+leaves out keeps its default; an unknown key or a value of the wrong type is an error that names the key and, where
+there is one, the valid key nearest to it.
+"""
+
+import difflib
+import json
+import tomllib
+from dataclasses import asdict, field, fields
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import tomli_w
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
+
+Count = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+_STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class TokenizerConfig:
+    """How one side's text becomes ids (SentencePiece; Kudo & Richardson 2018).
+
+    Attributes:
+        kind: `unigram` for text, `char` for proteins and spelling, `word` for teaching.
+        vocabulary_size: Number of ids. Exact for `unigram`; an upper limit for `char` and `word`.
+        lowercase: Fold case before anything else.
+        character_coverage: Share of the training text's characters that get an id; the rest is unknown.
+    """
+
+    kind: Literal["unigram", "char", "word"] = "unigram"
+    vocabulary_size: Annotated[int, Field(ge=4)] = 4000
+    lowercase: bool = False
+    character_coverage: Annotated[float, Field(gt=0, le=1)] = 0.9998
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class ModelConfig:
+    """The encoder-decoder (Sutskever, Vinyals & Le 2014; Cho et al. 2014).
+
+    Attributes:
+        source_tokenizer: The source side's tokeniser.
+        target_tokenizer: The target side's tokeniser.
+        embedding: Width of both embeddings.
+        units: Width of every LSTM layer's hidden and cell state.
+        layers: Number of LSTM layers on each side.
+        dropout: Share of embedding, layer and output activations dropped in training.
+        reverse_source: Feed the source last token first (Sutskever et al. 2014, section 3.3).
+        max_source_length: Longest source in tokens, `<EOS>` included.
+        max_target_length: Longest output in tokens, `<EOS>` included.
+        overlong: What happens to a longer source: `truncate` (with a warning; `<EOS>` is kept) or `error`.
+    """
+
+    source_tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+    target_tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+    embedding: Count = 256
+    units: Count = 256
+    layers: Count = 2
+    dropout: Share = 0.2
+    reverse_source: bool = False
+    max_source_length: Annotated[int, Field(ge=2)] = 64
+    max_target_length: Annotated[int, Field(ge=2)] = 64
+    overlong: Literal["truncate", "error"] = "truncate"
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class DataConfig:
+    """Which pairs to train on: a named data set, or files of one's own.
+
+    Attributes:
+        name: A named data set (`keras-s2s data list`).
+        train: A file of pairs, in place of `name`. TSV, CSV or JSON lines, plain or gzipped.
+        valid: A file of pairs to tune on; left out, pairs are split off `train`.
+        test: A file of pairs to report on; left out, pairs are split off `train`.
+        valid_size: How many sources to split off for `valid` where no file is named.
+        test_size: Likewise for `test`.
+        split_by_target: Also keep every target in one split alone. Right for translation; wrong where targets
+            repeat by nature (dates, labels).
+        columns: Which columns are source, target and perhaps mask: numbers from 0, or names. `[0, 1]` ignores a third
+            column; left out, a third column is the mask.
+        max_bad_share: Share of unreadable rows above which reading stops with an error.
+    """
+
+    name: str | None = None
+    train: str | None = None
+    valid: str | None = None
+    test: str | None = None
+    valid_size: Count = 1000
+    test_size: Count = 1000
+    split_by_target: bool = True
+    columns: tuple[int, ...] | tuple[str, ...] | None = None
+    max_bad_share: Share = 0.01
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "DataConfig":
+        if self.name and (self.train or self.valid or self.test):
+            raise ValueError("name and train/valid/test exclude each other: name a data set, or files")
+        if not self.train and (self.valid or self.test):
+            raise ValueError("valid and test need train beside them")
+        return self
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class TrainingConfig:
+    """How the model is fitted.
+
+    Attributes:
+        epochs: Passes over the training data, or stretches of `steps_per_epoch` steps.
+        steps_per_epoch: Steps between two evaluations and checkpoints; left out, one pass over the data.
+        batch_tokens: Target tokens in a batch, padding included.
+        buckets: Number of length buckets, each of one static shape.
+        learning_rate: Peak learning rate of Adam.
+        warmup_steps: Steps over which the learning rate rises from zero to its peak.
+        decay: What follows: `constant`, or `cosine` down to `final_learning_rate` (Loshchilov & Hutter 2017).
+        final_learning_rate: Where `cosine` ends, as a share of the peak.
+        clip_norm: Bound on the gradient's global norm; 0 switches it off.
+        weight_decay: AdamW's decoupled weight decay; 0 is plain Adam.
+        label_smoothing: Probability mass spread evenly over the vocabulary (Szegedy et al. 2016).
+        mixed_precision: Compute in bfloat16, keep weights in float32.
+        jit_compile: Compile training steps with XLA.
+        deterministic: Only deterministic kernels, so that a resumed run ends with the very weights of an
+            uninterrupted one; slower, as it switches XLA off.
+        seed: Seed of weights, dropout and batch order.
+        early_stopping: Epochs without a better validation BLEU after which training stops; 0 never stops.
+        average_checkpoints: Average the weights of this many last epochs at the end; 1 keeps the best epoch.
+        samples: Translations shown after each epoch.
+        bleu_sentences: Validation sentences translated after each epoch to choose the best one.
+        tensorboard: Write TensorBoard logs into the run's folder.
+    """
+
+    epochs: Count = 15
+    steps_per_epoch: Count | None = None
+    batch_tokens: Count = 3000
+    buckets: Count = 8
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    warmup_steps: Annotated[int, Field(ge=0)] = 200
+    decay: Literal["constant", "cosine"] = "cosine"
+    final_learning_rate: Annotated[float, Field(ge=0, le=1)] = 0.05
+    clip_norm: Annotated[float, Field(ge=0)] = 1.0
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    label_smoothing: Share = 0.1
+    mixed_precision: bool = False
+    jit_compile: bool = True
+    deterministic: bool = False
+    seed: Annotated[int, Field(ge=0)] = 0
+    early_stopping: Annotated[int, Field(ge=0)] = 0
+    average_checkpoints: Count = 1
+    samples: Annotated[int, Field(ge=0)] = 3
+    bleu_sentences: Count = 500
+    tensorboard: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class SearchConfig:
+    """How an output is chosen from the model's probabilities.
+
+    Attributes:
+        method: `greedy`, `beam` or `sample`.
+        beam_size: Hypotheses kept at each step of `beam`, and drawn for each text by `sample`'s n-best.
+        length_penalty: Exponent alpha of the length penalty ((5 + length) / 6) ** alpha by which `beam` divides
+            log-probabilities (Wu et al. 2016, equation 14); 0 is none.
+        temperature: `sample` divides the logits by it.
+        top_k: `sample` draws from the `top_k` likeliest tokens; 0 is all.
+        top_p: `sample` draws from the likeliest tokens that together reach this probability (Holtzman et al. 2020).
+        seed: Seed of `sample`.
+        max_length: Limit of the output in tokens, `<EOS>` included; left out, the model's own.
+    """
+
+    method: Literal["greedy", "beam", "sample"] = "greedy"
+    beam_size: Count = 4
+    length_penalty: Annotated[float, Field(ge=0)] = 1.0
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    top_k: Annotated[int, Field(ge=0)] = 0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    seed: Annotated[int, Field(ge=0)] = 0
+    max_length: Count | None = None
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class RunConfig:
+    """A whole training run: one TOML file."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    search: SearchConfig = field(default_factory=lambda: SearchConfig(method="beam"))
+
+
+Config = TypeVar("Config", TokenizerConfig, ModelConfig, DataConfig, TrainingConfig, SearchConfig, RunConfig)
+
+
+def from_dict(cls: type[Config], values: dict[str, Any], *, origin: str = "configuration") -> Config:
+    """Build a configuration from nested plain values.
+
+    Raises:
+        ValueError: A key is unknown, or a value has the wrong type or lies outside its range. The message names
+            every such key.
+    """
+    try:
+        # As JSON, because strict mode then still takes a table for a dataclass and an integer for a float.
+        return TypeAdapter(cls).validate_json(json.dumps(values, default=str))
+    except ValidationError as error:
+        complaints = [_explain(cls, detail) for detail in error.errors()]
+        raise ValueError(f"{origin}: " + "; ".join(complaints)) from None
+
+
+def load_config(path: str | Path, overrides: dict[str, Any] | None = None) -> RunConfig:
+    """Read a `RunConfig` from a TOML file.
+
+    Args:
+        path: The file.
+        overrides: Values by dotted key that replace the file's: `{"training.epochs": 3}`.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is not TOML, or holds an unknown key or an unfitting value.
+    """
+    path = Path(path)
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: no such configuration file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not a TOML file: {error}") from None
+    for key, value in (overrides or {}).items():
+        *tables, last = key.split(".")
+        table = values
+        for name in tables:
+            table = table.setdefault(name, {})
+            if not isinstance(table, dict):
+                raise ValueError(f"{path}: cannot set {key}: {name} is a value, not a table")
+        table[last] = value
+    return from_dict(RunConfig, values, origin=str(path))
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """Return a configuration as nested plain values, without those that are `None`."""
+    return {
+        name: to_dict(value) if isinstance(value, dict) else value
+        for name, value in (config if isinstance(config, dict) else asdict(config)).items()
+        if value is not None
+    }
+
+
+def dump_config(config: RunConfig) -> str:
+    """Return `config` as TOML that `load_config` reads back."""
+    return tomli_w.dumps(to_dict(config))
+
+
+def _explain(cls: type, detail: Any) -> str:
+    """Turn one pydantic complaint into a sentence: where, what came, what was expected, how to mend it."""
+    *tables, key = detail["loc"] or ("",)
+    where = ".".join(map(str, detail["loc"]))
+    if detail["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        for table in tables:
+            cls = next(f.type for f in fields(cls) if f.name == table)  # type: ignore[assignment]
+        names = [f.name for f in fields(cls)]
+        near = difflib.get_close_matches(str(key), names, n=1)
+        return f"unknown key {where!r}" + (f", did you mean {near[0]!r}?" if near else f"; valid: {', '.join(names)}")
+    message = detail["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}, got {detail['input']!r}" if where else message
