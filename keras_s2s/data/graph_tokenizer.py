@@ -1,0 +1,40 @@
+"""The tokeniser inside a TensorFlow graph: strings to ids and back where no Python runs."""
+
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_text as text
+
+from keras_s2s.data.tokenizer import EOS, PAD, Tokenizer
+
+
+class GraphTokenizer(tf.Module):
+    """The in-graph form of a `Tokenizer`; equal to it on every text (see the tests).
+
+    `tensorflow_text.SentencepieceTokenizer` runs the library that `Tokenizer` runs; TensorFlow Serving links its op.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, name: str | None = None) -> None:
+        """Put `tokenizer` into the graph."""
+        super().__init__(name=name)
+        self._tokenizer = text.SentencepieceTokenizer(model=tokenizer.model, out_type=tf.int32)
+
+    def encode(self, texts: Any, limit: int) -> tuple[Any, Any]:
+        """Tokenise a batch of strings.
+
+        Args:
+            texts: Strings, `[batch]`.
+            limit: Longest row, `<EOS>` included; longer ones lose their end and keep `<EOS>`.
+
+        Returns:
+            Ids `[batch, time]`, padded with 0 to the longest row, and lengths `[batch]`; both int32.
+        """
+        ragged = self._tokenizer.tokenize(texts)[:, : limit - 1]
+        ends = tf.fill([ragged.nrows(), 1], EOS)
+        ragged = tf.concat([ragged, ends], axis=1)
+        return ragged.to_tensor(PAD), tf.cast(ragged.row_lengths(), tf.int32)
+
+    def decode(self, ids: Any) -> Any:
+        """Turn ids `[batch, time]` into strings `[batch]`, each up to its first `<EOS>`."""
+        ended = tf.cumsum(tf.cast(ids == EOS, tf.int32), axis=1) > 0
+        return self._tokenizer.detokenize(tf.ragged.boolean_mask(ids, ~ended))

@@ -1,0 +1,143 @@
+"""Text to ids and back, by SentencePiece (Kudo & Richardson 2018, https://aclanthology.org/D18-2012)."""
+
+import io
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import sentencepiece
+
+if TYPE_CHECKING:  # the on-device translator reads tokenisers where pydantic is not installed
+    from keras_s2s.config import TokenizerConfig
+
+PAD, EOS, UNKNOWN = 0, 1, 2
+"""The reserved ids. There is no `<BOS>`: decoding starts from `<EOS>`."""
+
+# A longer line than this takes no part in learning the pieces; it is still encoded.
+_LONGEST_LINE = 16_384
+_SENTENCES = 1_000_000
+
+
+class Tokenizer:
+    """A learned SentencePiece model with this package's reserved ids.
+
+    Example:
+        >>> tokenizer = Tokenizer.train(["let's go", "to go"], TokenizerConfig(kind="word", vocabulary_size=8))
+        >>> tokenizer.decode(tokenizer.encode(["to go"]))
+        ['to go']
+    """
+
+    def __init__(self, model: bytes) -> None:
+        """Load a serialised SentencePiece model.
+
+        Raises:
+            ValueError: `model` is no SentencePiece model, or its reserved ids are not 0 pad, 1 `<EOS>`, 2 unknown.
+        """
+        self.model = model
+        self._processor = sentencepiece.SentencePieceProcessor()
+        try:
+            self._processor.LoadFromSerializedProto(model)
+        except RuntimeError as error:
+            raise ValueError(f"not a SentencePiece model ({len(model):,} bytes): {error}") from None
+        received = (self._processor.pad_id(), self._processor.eos_id(), self._processor.unk_id())
+        if received != (PAD, EOS, UNKNOWN) or self._processor.bos_id() != -1:
+            raise ValueError(
+                f"the SentencePiece model has pad, </s> and <unk> at {received}; expected {(PAD, EOS, UNKNOWN)} and no "
+                "<s>: train it with Tokenizer.train, or with --pad_id=0 --eos_id=1 --unk_id=2 --bos_id=-1"
+            )
+
+    @classmethod
+    def train(cls, texts: Iterable[str], config: "TokenizerConfig") -> Self:
+        """Learn the pieces from texts, which are read once as a stream.
+
+        Args:
+            texts: Training texts, of the training split alone. Of more than a million, a million random ones count.
+            config: Kind, size and normalisation.
+
+        Raises:
+            ValueError: There is no text, or too little of it for the vocabulary that was asked for.
+        """
+        model = io.BytesIO()
+        exact = config.kind == "unigram"
+        try:
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=_lines(texts),
+                model_writer=model,
+                model_type=config.kind,
+                vocab_size=config.vocabulary_size,
+                hard_vocab_limit=exact,
+                character_coverage=config.character_coverage if exact else 1.0,
+                normalization_rule_name="nmt_nfkc_cf" if config.lowercase else "nmt_nfkc",
+                # A spelling or a protein has no words, so that no space is put before it.
+                add_dummy_prefix=config.kind != "char",
+                pad_id=PAD,
+                eos_id=EOS,
+                unk_id=UNKNOWN,
+                bos_id=-1,
+                unk_surface="\u2047",
+                input_sentence_size=_SENTENCES,
+                shuffle_input_sentence=True,
+                max_sentence_length=_LONGEST_LINE * 4,
+                num_threads=1,  # the result depends on the number of threads
+                minloglevel=2,
+            )
+        except (RuntimeError, OSError) as error:
+            raise ValueError(_explain(str(error), config)) from None
+        return cls(model.getvalue())
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Self:
+        """Load a SentencePiece `.model` file."""
+        return cls(Path(path).read_bytes())
+
+    def __len__(self) -> int:
+        """Return the number of ids."""
+        return int(self._processor.GetPieceSize())
+
+    def encode(self, texts: Sequence[str], limit: int | None = None) -> list[list[int]]:
+        """Return each text's ids with `<EOS>` at the end, at most `limit` of them, `<EOS>` included."""
+        batch: list[list[int]] = self._processor.EncodeAsIds(list(texts))
+        keep = None if limit is None else limit - 1
+        return [[*ids[:keep], EOS] for ids in batch]
+
+    def decode(self, batch: Iterable[Sequence[int]]) -> list[str]:
+        """Return the text of each row of ids, up to its first `<EOS>`."""
+        texts: list[str] = self._processor.DecodeIds([_until_eos(ids) for ids in batch])
+        return texts
+
+    def pieces(self, ids: Sequence[int]) -> tuple[str, ...]:
+        """Return the pieces that ids stand for, up to the first `<EOS>`."""
+        return tuple(self._processor.IdToPiece(_until_eos(ids)))
+
+    def __eq__(self, other: Any) -> bool:
+        """Two tokenisers are equal if their models are, to the byte."""
+        return isinstance(other, Tokenizer) and self.model == other.model
+
+    def __hash__(self) -> int:
+        """Return the hash of the model."""
+        return hash(self.model)
+
+
+def _until_eos(ids: Sequence[int]) -> list[int]:
+    ids = [int(i) for i in ids]
+    return ids[: ids.index(EOS)] if EOS in ids else ids
+
+
+def _lines(texts: Iterable[str]) -> Iterable[str]:
+    # SentencePiece ends a sentence at a line break and stops at a NUL.
+    return (" ".join(text.replace("\0", " ").splitlines())[:_LONGEST_LINE] for text in texts)
+
+
+def _explain(message: str, config: "TokenizerConfig") -> str:
+    asked = f"vocabulary_size={config.vocabulary_size}"
+    if most := re.search(r"too high.*<= (\d+)", message, re.DOTALL):
+        return f"{asked} is more than the training text has pieces for: set it to at most {most[1]}, or bring more text"
+    if least := re.search(r"smaller than required_chars\. \d+ vs (\d+)", message):
+        return (
+            f"{asked} is too small for the {least[1]} characters of the training text: set it to more than {least[1]}, "
+            "or lower character_coverage"
+        )
+    if "sentences" in message and "empty" in message:
+        return "no text to learn a tokeniser from: every line was empty"
+    return f"SentencePiece could not learn a {config.kind} tokeniser: {message}"
