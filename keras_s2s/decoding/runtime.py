@@ -1,0 +1,89 @@
+"""Running a search on the back end that Keras runs on, over any number of texts."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_s2s.config import ModelConfig, SearchConfig
+from keras_s2s.data.tokenizer import PAD
+from keras_s2s.decoding.inference import Weights
+from keras_s2s.decoding.outputs import NEVER, Outputs
+from keras_s2s.decoding.search import output_limit, search
+
+# Source lengths are rounded up to this, so that a back end that compiles for each shape compiles few.
+_LENGTH_STEP = 8
+
+
+def search_all(
+    weights: Weights, rows: Sequence[Sequence[int]], model: ModelConfig, config: SearchConfig, batch_size: int
+) -> Iterator[tuple[int, list[tuple[list[int], float]]]]:
+    """Translate rows of ids in batches of similar length.
+
+    Args:
+        weights: The trained arrays.
+        rows: Source ids of each text, `<EOS>` included.
+        model: The model's configuration.
+        config: Which search.
+        batch_size: Texts in a batch at the most.
+
+    Yields:
+        For each row, in any order: its index and its hypotheses as (ids without padding, log-probability).
+    """
+    run = _compiled(model, replace(config, seed=0))
+    weights = {name: ops.convert_to_tensor(array) for name, array in weights.items()}
+    by_length = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+    for begin in range(0, len(rows), batch_size):
+        chosen = by_length[begin : begin + batch_size]
+        source, length = pad_rows([rows[i] for i in chosen])
+        outputs = run(weights, source, length, _noise(chosen, model, config))
+        yield from zip(chosen, _as_lists(outputs), strict=True)
+
+
+def pad_rows(rows: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows as one array `[batch, time]`, padded with 0, and their lengths `[batch]`; both int32."""
+    length = np.array([len(row) for row in rows], np.int32)
+    time = -(-int(length.max()) // _LENGTH_STEP) * _LENGTH_STEP
+    source = np.full((len(rows), time), PAD, np.int32)
+    for i, row in enumerate(rows):
+        source[i, : len(row)] = row
+    return source, length
+
+
+def _noise(chosen: Sequence[int], model: ModelConfig, config: SearchConfig) -> np.ndarray:
+    """Return uniform numbers that depend on the seed and each text's place alone, not on its batch."""
+    shape = (config.beam_size, output_limit(model, config)) if config.method == "sample" else (0, 0)
+    rows = [np.random.default_rng([config.seed, index]).random(shape, np.float32) for index in chosen]
+    return np.stack(rows)
+
+
+@lru_cache(maxsize=32)
+def _compiled(model: ModelConfig, config: SearchConfig) -> Callable[..., Outputs]:
+    def run(weights: Weights, source: Any, length: Any, noise: Any) -> Outputs:
+        return search(weights, source, length, model, config, noise)
+
+    match keras.backend.backend():
+        case "tensorflow":
+            import tensorflow as tf
+
+            return tf.function(run, reduce_retracing=True, autograph=False)
+        case "jax":
+            import jax
+
+            return jax.jit(run)
+        case _:
+            return run
+
+
+def _as_lists(outputs: Outputs) -> Iterator[list[tuple[list[int], float]]]:
+    tokens, log_probs = ops.convert_to_numpy(outputs.tokens), ops.convert_to_numpy(outputs.log_probs)
+    for rows, scores in zip(tokens, log_probs, strict=True):
+        yield [
+            ([int(token) for token in row if token != PAD], float(score))
+            for row, score in zip(rows, scores, strict=True)
+            if score > NEVER / 2
+        ]
