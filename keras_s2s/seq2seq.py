@@ -1,0 +1,227 @@
+"""`Seq2Seq`: the encoder-decoder as one Keras model with its tokenisers inside."""
+
+import base64
+import tempfile
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+import keras
+
+from keras_s2s.config import ModelConfig, SearchConfig, from_dict, to_dict
+from keras_s2s.data.batches import Batches
+from keras_s2s.data.corpus import Pair
+from keras_s2s.data.tokenizer import Tokenizer
+from keras_s2s.decoding.inference import inference_weights
+from keras_s2s.decoding.runtime import search_all
+from keras_s2s.model.losses import Perplexity, SmoothedCrossentropy, TokenAccuracy
+from keras_s2s.model.network import build_network
+from keras_s2s.translation import Hypothesis
+
+
+@keras.saving.register_keras_serializable("keras_s2s")
+class Seq2Seq(keras.Model):
+    """The LSTM encoder-decoder (Sutskever, Vinyals & Le 2014, https://arxiv.org/abs/1409.3215).
+
+    A functional Keras model from source ids and the decoder's input ids to logits, which `fit` trains; `translate`
+    decodes step by step over the same weights.
+
+    Example:
+        >>> model = Seq2Seq.from_pairs(pairs.train, ModelConfig(units=256, layers=2))
+        >>> model.compile()
+        >>> model.fit(model.batches(pairs.train), validation_data=model.batches(pairs.valid), epochs=10)
+        >>> model.translate(["Let's go!"])
+        ['¡Vamos!']
+
+    Attributes:
+        config: Sizes and options.
+        source_tokenizer: Source text to ids.
+        target_tokenizer: Ids to target text.
+        search: How `translate` and every export search where nothing else is said.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        source_tokenizer: Tokenizer,
+        target_tokenizer: Tokenizer,
+        *,
+        search: SearchConfig | None = None,
+        **options: Any,
+    ) -> None:
+        """Build the training graph with fresh weights."""
+        inputs, outputs = build_network(config, len(source_tokenizer), len(target_tokenizer))
+        super().__init__(inputs=inputs, outputs=outputs, **options)
+        self.config = config
+        self.source_tokenizer = source_tokenizer
+        self.target_tokenizer = target_tokenizer
+        self.search = search or SearchConfig()
+
+    @classmethod
+    def from_pairs(cls, pairs: Iterable[Pair], config: ModelConfig | None = None, **options: Any) -> Self:
+        """Learn both tokenisers from the training pairs, which are read twice, and build a model.
+
+        Raises:
+            ValueError: The text is too little for the tokenisers' vocabularies.
+        """
+        config = config or ModelConfig()
+        source_tokenizer = Tokenizer.train((pair[0] for pair in pairs), config.source_tokenizer)
+        target_tokenizer = Tokenizer.train((pair[1] for pair in pairs), config.target_tokenizer)
+        return cls(config, source_tokenizer, target_tokenizer, **options)
+
+    def compile(self, optimizer: Any = None, loss: Any = None, *, weighted_metrics: Any = None, **options: Any) -> None:
+        """Configure training: `keras.Model.compile` with defaults that suit this model.
+
+        Left out, the optimiser is Adam at 0.002 with the gradient's global norm bounded by 1, the loss label-smoothed
+        cross-entropy, the metrics token accuracy and perplexity. Padding counts in none of them: `weighted_metrics`,
+        not `metrics`, are told what is padding.
+        """
+        super().compile(
+            optimizer=optimizer or keras.optimizers.Adam(2e-3, global_clipnorm=1.0),
+            loss=loss or SmoothedCrossentropy(0.1),
+            weighted_metrics=weighted_metrics or [TokenAccuracy(), Perplexity()],
+            **options,
+        )
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """Return the arguments of `compile`, defaults filled in."""
+        config: dict[str, Any] | None = super().get_compile_config()
+        return config
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile as the saved model was."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.optimizer is not None and self.built:
+            self.optimizer.build(self.trainable_variables)
+
+    def batches(self, pairs: Iterable[Pair], **options: Any) -> Batches:
+        """Return batches of pairs for `fit` and `evaluate`; for the options see `Batches`."""
+        return Batches.from_pairs(pairs, self.source_tokenizer, self.target_tokenizer, self.config, **options)
+
+    def translate(
+        self, texts: Sequence[str], search: SearchConfig | None = None, *, batch_size: int = 128
+    ) -> list[str]:
+        """Return the best output of each text.
+
+        Args:
+            texts: Source texts. A text with no tokens, such as `""`, gives `""`.
+            search: Which search; left out, the model's own.
+            batch_size: Texts decoded at once; it changes the speed, not the answers.
+
+        Raises:
+            ValueError: A text is longer than the model's limit and `config.overlong` is `error`.
+        """
+        best = (hypotheses[0] for hypotheses in self._search(texts, search or self.search, batch_size))
+        return self.target_tokenizer.decode([tokens for tokens, _ in best])
+
+    def n_best(
+        self,
+        texts: Sequence[str],
+        n: int | None = None,
+        search: SearchConfig | None = None,
+        *,
+        batch_size: int = 32,
+    ) -> list[list[Hypothesis]]:
+        """Return up to `n` hypotheses of each text, best first.
+
+        Args:
+            texts: Source texts.
+            n: Hypotheses wanted; left out, as many as the search keeps.
+            search: Which search; left out, the model's own if that is no greedy one, else a beam search.
+            batch_size: Texts decoded at once.
+        """
+        if search is None:
+            search = self.search if self.search.method != "greedy" else replace(self.search, method="beam")
+        if n is not None and n > search.beam_size:
+            search = replace(search, beam_size=n)
+        return [
+            [
+                Hypothesis(self.target_tokenizer.decode([tokens])[0], self.target_tokenizer.pieces(tokens), log_prob)
+                for tokens, log_prob in hypotheses[:n]
+            ]
+            for hypotheses in self._search(texts, search, batch_size)
+        ]
+
+    def _search(
+        self, texts: Sequence[str], search: SearchConfig, batch_size: int
+    ) -> list[list[tuple[list[int], float]]]:
+        if isinstance(texts, str):
+            raise ValueError(f"expected a list of texts, got the text {texts[:40]!r}: put it in brackets")
+        rows = [self._limited(ids, text) for ids, text in zip(self.source_tokenizer.encode(texts), texts, strict=True)]
+        found: list[list[tuple[list[int], float]]] = [[] for _ in rows]
+        for index, hypotheses in search_all(inference_weights(self), rows, self.config, search, batch_size):
+            found[index] = hypotheses
+        return found
+
+    def _limited(self, ids: list[int], text: str) -> list[int]:
+        limit = self.config.max_source_length
+        if len(ids) <= limit:
+            return ids
+        complaint = f"the source has {len(ids)} tokens, max_source_length is {limit}: {text[:60]!r}"
+        if self.config.overlong == "error":
+            raise ValueError(f"{complaint}; split the text, or train a model with a larger limit")
+        warnings.warn(f"{complaint}; its end was cut off", stacklevel=4)
+        return [*ids[: limit - 1], ids[-1]]
+
+    def save(self, filepath: str | Path, overwrite: bool = True, **options: Any) -> None:
+        """Save model, optimiser and tokenisers in one `.keras` file.
+
+        The file is written beside its place and then moved there, so that a crash or a full disk leaves an earlier
+        file as it was.
+
+        Raises:
+            ValueError: The name does not end in `.keras`.
+            OSError: The file cannot be written.
+        """
+        path = Path(filepath)
+        if path.suffix != ".keras":
+            raise ValueError(f"expected a file name that ends in .keras, got {str(path)!r}")
+        if not overwrite and path.exists():
+            raise ValueError(f"{path} exists and overwrite is False")
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as folder:
+            unfinished = Path(folder) / path.name
+            super().save(unfinished, **options)
+            unfinished.replace(path)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return all that rebuilds the model but its weights, tokenisers included."""
+        return {
+            "name": self.name,
+            "config": to_dict(self.config),
+            "search": to_dict(self.search),
+            "source_tokenizer": base64.b64encode(self.source_tokenizer.model).decode("ascii"),
+            "target_tokenizer": base64.b64encode(self.target_tokenizer.model).decode("ascii"),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+        """Rebuild a model from `get_config`, with fresh weights."""
+        return cls(
+            from_dict(ModelConfig, config["config"], origin="saved model"),
+            Tokenizer(base64.b64decode(config["source_tokenizer"])),
+            Tokenizer(base64.b64decode(config["target_tokenizer"])),
+            search=from_dict(SearchConfig, config["search"], origin="saved model"),
+            name=config["name"],
+        )
+
+
+def load(path: str | Path) -> Seq2Seq:
+    """Load a model from the `.keras` file that `Seq2Seq.save` wrote.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is damaged, or holds some other Keras model.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such model file")
+    try:
+        model = keras.saving.load_model(path)
+    except Exception as error:  # Keras has no error of its own: zipfile, json, h5py and Keras each raise theirs
+        cause = str(error).strip().split("\n")[0]
+        raise ValueError(f"{path}: not a readable .keras file, or a damaged one ({cause})") from error
+    if not isinstance(model, Seq2Seq):
+        raise ValueError(f"{path}: holds a {type(model).__name__}, expected a keras_s2s.Seq2Seq")
+    return model
