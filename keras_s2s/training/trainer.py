@@ -1,0 +1,220 @@
+"""A whole training run from a configuration, which can be killed at any moment and started again."""
+
+import csv
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+import keras
+from rich.console import Console
+
+from keras_s2s.config import RunConfig, TrainingConfig, dump_config, load_config
+from keras_s2s.data.batches import Batches
+from keras_s2s.data.corpus import Pair, Splits
+from keras_s2s.data.id_cache import IdCache
+from keras_s2s.data.tokenizer import Tokenizer
+from keras_s2s.evaluation.metrics import bleu
+from keras_s2s.model.losses import SmoothedCrossentropy
+from keras_s2s.seq2seq import Seq2Seq
+from keras_s2s.training.callbacks import ProgressBar, Samples, ValidationBleu
+from keras_s2s.training.checkpoint import Checkpoints, Progress, SaveCheckpoint, without_optimizer
+from keras_s2s.training.data import identity, open_splits
+
+
+def train(
+    config: RunConfig,
+    folder: str | Path,
+    *,
+    resume: bool = True,
+    data_folder: str | Path | None = None,
+    console: Console | None = None,
+) -> Seq2Seq:
+    """Train a model and leave it, with its checkpoints and logs, in a folder.
+
+    The folder holds `config.toml`, both SentencePiece models, `ids/` (the data as ids), `checkpoints/`, `log.csv`,
+    `tensorboard/` and at the end `model.keras`: the weights of the epoch with the best validation BLEU, or the mean of
+    the last epochs' where `average_checkpoints` says so and BLEU agrees.
+
+    Args:
+        config: Data, model, training and search.
+        folder: The run's folder; it is made if need be.
+        resume: Go on from the folder's last checkpoint. Otherwise an earlier run there is deleted.
+        data_folder: Where to look for a named data set before it is downloaded.
+        console: Where to print; left out, standard error.
+
+    Raises:
+        ValueError: The folder holds a run with another configuration, or the data does not fit the configuration.
+        OSError: A file cannot be read or written.
+    """
+    folder = Path(folder)
+    _prepare_folder(folder, config, resume)
+    with _back_end(config.training):
+        splits = open_splits(config.data, data_folder)
+        return _Run(config, folder, console or Console(stderr=True)).fit(splits, identity(config.data, data_folder))
+
+
+def _prepare_folder(folder: Path, config: RunConfig, resume: bool) -> None:
+    """Make the folder, or check that the run in it is this one."""
+    saved = folder / "config.toml"
+    if not resume:
+        for part in ("checkpoints", "ids", "tensorboard"):
+            shutil.rmtree(folder / part, ignore_errors=True)
+        for file in ("config.toml", "source.model", "target.model", "log.csv"):
+            (folder / file).unlink(missing_ok=True)
+    elif saved.exists() and (folder / "checkpoints").exists() and load_config(saved) != config:
+        raise ValueError(
+            f"{folder} holds a run with another configuration ({saved}): choose another folder, set the same "
+            "configuration, or start anew with resume=False (--no-resume), which deletes that run"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_whole(saved, dump_config(config).encode())
+
+
+@contextmanager
+def _back_end(settings: TrainingConfig) -> Iterator[None]:
+    """Seed, and set precision and determinism for the length of the run."""
+    policy = keras.config.dtype_policy()
+    if settings.mixed_precision:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+    keras.utils.set_random_seed(settings.seed)
+    if settings.deterministic and keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+class _Run:
+    """One run: its configuration, its folder and where it prints."""
+
+    def __init__(self, config: RunConfig, folder: Path, console: Console) -> None:
+        self.config = config
+        self.settings = config.training
+        self.folder = folder
+        self.console = console
+        self.checkpoints = Checkpoints(folder / "checkpoints", keep=self.settings.average_checkpoints)
+
+    def fit(self, splits: Splits, origin: str) -> Seq2Seq:
+        """Train from the last checkpoint, or from the start, to the end."""
+        source, target = self._tokenizer(splits, "source"), self._tokenizer(splits, "target")
+        batches, validation = self._batches(splits, source, target, origin)
+        if epochs := self.checkpoints.epochs():
+            model, progress = self.checkpoints.load(epochs[-1]), self.checkpoints.progress(epochs[-1])
+            self._print(f"going on after epoch {progress.epoch} of {self.settings.epochs}")
+        else:
+            model, progress = Seq2Seq(self.config.model, source, target, search=self.config.search), Progress()
+            self._compile(model, len(batches))
+        self._write_log(progress)
+        batches.epoch = progress.epoch
+        valid = list(islice(splits.valid, self.settings.bleu_sentences))
+        if not self._stopped_early(progress):
+            model.fit(
+                batches,
+                validation_data=validation,
+                initial_epoch=progress.epoch,
+                epochs=self.settings.epochs,
+                verbose=0,
+                callbacks=self._callbacks(valid, batches, progress),
+            )
+        return self._finish(valid)
+
+    def _tokenizer(self, splits: Splits, side: str) -> Tokenizer:
+        """Learn a side's tokeniser from the training split, or take what an earlier start of the run learned."""
+        path = self.folder / f"{side}.model"
+        if not path.exists():
+            texts = (getattr(pair, side) for pair in splits.train)
+            _write_whole(path, Tokenizer.train(texts, getattr(self.config.model, f"{side}_tokenizer")).model)
+        return Tokenizer.from_file(path)
+
+    def _batches(self, splits: Splits, source: Tokenizer, target: Tokenizer, origin: str) -> tuple[Batches, Batches]:
+        settings = self.settings
+
+        def ids(part: str) -> IdCache:
+            pairs, folder = getattr(splits, part), self.folder / "ids" / part
+            return IdCache.build(pairs, source, target, self.config.model, folder, origin=f"{part} {origin}")
+
+        train = Batches(
+            ids("train"),
+            batch_tokens=settings.batch_tokens,
+            buckets=settings.buckets,
+            seed=settings.seed,
+            steps_per_epoch=settings.steps_per_epoch,
+        )
+        valid = Batches(ids("valid"), batch_tokens=settings.batch_tokens, buckets=settings.buckets, shuffle=False)
+        return train, valid
+
+    def _compile(self, model: Seq2Seq, steps: int) -> None:
+        settings = self.settings
+        total = settings.epochs * steps
+        warmup = min(settings.warmup_steps, total - 1)
+        schedule = keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=0.0 if warmup else settings.learning_rate,
+            warmup_target=settings.learning_rate if warmup else None,
+            warmup_steps=warmup,
+            decay_steps=total - warmup,
+            alpha=1.0 if settings.decay == "constant" else settings.final_learning_rate,
+        )
+        optimizer = keras.optimizers.AdamW(
+            schedule, weight_decay=settings.weight_decay, global_clipnorm=settings.clip_norm or None
+        )
+        loss = SmoothedCrossentropy(settings.label_smoothing)
+        # XLA has no deterministic form of some kernels, so that Keras refuses the two together.
+        model.compile(optimizer, loss, jit_compile=settings.jit_compile and not settings.deterministic)
+
+    def _callbacks(self, valid: list[Pair], batches: Batches, progress: Progress) -> list[keras.callbacks.Callback]:
+        settings = self.settings
+        tokens_per_step = batches.tokens / batches.steps_per_pass
+        callbacks = [
+            ValidationBleu(valid),
+            ProgressBar(tokens_per_step, len(batches), settings.epochs, self.console),
+            Samples(valid[: settings.samples], self.console),
+            SaveCheckpoint(self.checkpoints, progress, settings.early_stopping),
+            keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: self._write_log(progress)),
+        ]
+        if settings.tensorboard and keras.backend.backend() == "tensorflow":
+            callbacks.append(keras.callbacks.TensorBoard(self.folder / "tensorboard"))
+        return callbacks
+
+    def _stopped_early(self, progress: Progress) -> bool:
+        return 0 < self.settings.early_stopping <= progress.epochs_without_gain
+
+    def _finish(self, valid: list[Pair]) -> Seq2Seq:
+        """Choose the weights to keep by validation BLEU, and save them."""
+        progress = self.checkpoints.progress(self.checkpoints.epochs()[-1])
+        model = without_optimizer(self.checkpoints.load(progress.best_epoch))
+        chosen = f"epoch {progress.best_epoch}"
+        if self.checkpoints.keep > 1:
+            average = without_optimizer(model)
+            self.checkpoints.average(average)
+            if _bleu(average, valid) > _bleu(model, valid):
+                model, chosen = average, f"the mean of the last {self.checkpoints.keep} epochs"
+        model.save(self.folder / "model.keras")
+        self._print(f"kept {chosen}: {self.folder / 'model.keras'}")
+        return model
+
+    def _write_log(self, progress: Progress) -> None:
+        """Write the epochs' figures anew, so that the log never holds more than the checkpoint."""
+        names = ["epoch", *dict.fromkeys(name for row in progress.history for name in row)]
+        with (self.folder / "log.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, names)
+            writer.writeheader()
+            writer.writerows({"epoch": i, **row} for i, row in enumerate(progress.history, start=1))
+
+    def _print(self, line: str) -> None:
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _bleu(model: Seq2Seq, pairs: list[Pair]) -> float:
+    outputs = model.translate([pair.source for pair in pairs])
+    return bleu(outputs, [(pair.target,) for pair in pairs]).score
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    unfinished = path.with_name(path.name + ".unfinished")
+    unfinished.write_bytes(content)
+    unfinished.replace(path)
