@@ -1,0 +1,57 @@
+"""`keras-s2s evaluate`: how good a model is on a set of pairs."""
+
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keras_s2s.cli import search_options
+from keras_s2s.cli.console import out, progress_bar
+from keras_s2s.cli.model_option import open_model
+from keras_s2s.cli.pair_files import Columns, DataFolder, Format, find_pairs
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="A .keras file.")],
+    data: Annotated[str, typer.Argument(help="A named data set (`keras-s2s data list`) or a file of pairs.")],
+    split: Annotated[str, typer.Option(help="Of a named data set: train, valid or test.")] = "test",
+    json: Annotated[Path | None, typer.Option(help="Also write the figures here; - prints JSON, no table.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N pairs.")] = None,
+    group_references: Annotated[
+        bool, typer.Option(help="Several targets of one source are several right answers.")
+    ] = False,
+    batch_size: Annotated[int, typer.Option(min=1, help="Sentences translated together.")] = 256,
+    folder: DataFolder = None,
+    format: Format = None,
+    columns: Columns = None,
+    beam: search_options.Beam = None,
+    length_penalty: search_options.LengthPenalty = None,
+    max_length: search_options.MaxLength = None,
+) -> None:
+    """Translate a data set and print BLEU, chrF, exact match, length ratio and BLEU by source length."""
+    from keras_s2s.evaluation import report
+
+    pairs = list(islice(find_pairs(data, split, folder, format, columns), limit))
+    loaded = open_model(model)
+    search = search_options.choose_search(
+        loaded.search, beam=beam, length_penalty=length_penalty, max_length=max_length
+    )
+    loaded.search = search
+    with progress_bar("translating", len(pairs)) as bar:
+        result = report.evaluate(
+            loaded,
+            pairs,
+            batch_size=batch_size,
+            search=report.describe_search(search),
+            data=data if Path(data).exists() else f"{data} {split}",
+            group_references=group_references,
+            progress=lambda done: bar.advance(bar.task_ids[0], done),
+        )
+    if json is not None and str(json) == "-":
+        typer.echo(result.to_json())
+        return
+    if json is not None:
+        json.write_text(result.to_json() + "\n", encoding="utf-8")
+    out.print(result.table())
+    out.print(result.signature, markup=False, highlight=False, soft_wrap=True)

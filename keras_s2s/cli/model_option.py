@@ -1,0 +1,39 @@
+"""Which model a command works with."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from keras_s2s.cli.console import err, quiet_import
+
+if TYPE_CHECKING:
+    from keras_s2s.seq2seq import Seq2Seq
+
+# Where `keras-s2s demo` leaves its model.
+DEMO_OUTPUT = Path("demo_output")
+DEMO_MODEL = DEMO_OUTPUT / "model.keras"
+
+Model = Annotated[
+    Path | None,
+    typer.Option("--model", "-m", envvar="KERAS_S2S_MODEL", help=f"A .keras file; left out: {DEMO_MODEL}."),
+]
+
+
+def open_model(path: Path | None) -> "Seq2Seq":
+    """Load the model at `path`, or the demo's.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no model of this package.
+    """
+    if path is None:
+        if not DEMO_MODEL.is_file():
+            raise FileNotFoundError("no model: name one with --model, or make one with `keras-s2s demo`")
+        path = DEMO_MODEL
+    if not path.is_file():  # said at once, before the seconds that TensorFlow takes to load
+        raise FileNotFoundError(f"{path}: no such model file")
+    with err.status(f"loading {path}"):
+        with quiet_import():
+            from keras_s2s.seq2seq import load
+        return load(path)

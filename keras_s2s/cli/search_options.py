@@ -1,0 +1,60 @@
+"""The options that choose a search, shared by `translate` and `evaluate`."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from keras_s2s.config import SearchConfig
+
+_PANEL = "Search (left out: the model's own)"
+
+Beam = Annotated[int | None, typer.Option("--beam", min=1, help="Beam search that keeps N.", rich_help_panel=_PANEL)]
+LengthPenalty = Annotated[
+    float | None, typer.Option(min=0, help="Beam: exponent of the length penalty.", rich_help_panel=_PANEL)
+]
+Sample = Annotated[bool, typer.Option("--sample", help="Draw at random.", rich_help_panel=_PANEL)]
+Temperature = Annotated[float | None, typer.Option(help="Sampling: divides the logits.", rich_help_panel=_PANEL)]
+TopK = Annotated[
+    int | None,
+    typer.Option(min=0, help="Sampling: from the K likeliest tokens; 0 is all.", rich_help_panel=_PANEL),
+]
+TopP = Annotated[
+    float | None,
+    typer.Option(help="Sampling: from tokens of this joint probability.", rich_help_panel=_PANEL),
+]
+Seed = Annotated[int | None, typer.Option(min=0, help="Sampling: seed.", rich_help_panel=_PANEL)]
+MaxLength = Annotated[int | None, typer.Option(min=1, help="Longest output in tokens.", rich_help_panel=_PANEL)]
+
+
+def choose_search(
+    default: "SearchConfig",
+    *,
+    beam: int | None = None,
+    length_penalty: float | None = None,
+    sample: bool = False,
+    temperature: float | None = None,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    seed: int | None = None,
+    max_length: int | None = None,
+) -> "SearchConfig":
+    """Return the model's own search with the options that were given.
+
+    Raises:
+        ValueError: Two options exclude each other, or a value lies outside its range.
+    """
+    from keras_s2s.config import SearchConfig, from_dict, to_dict
+
+    if beam is not None and sample:
+        raise ValueError("--beam and --sample exclude each other: choose one search")
+    method = "sample" if sample else "beam" if beam is not None else default.method
+    drawn: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
+    for name, value in drawn.items():
+        if value is not None and method != "sample":
+            raise ValueError(f"--{name.replace('_', '-')} needs --sample")
+    if length_penalty is not None and method != "beam":
+        raise ValueError("--length-penalty needs --beam")
+    given = {"beam_size": beam, "length_penalty": length_penalty, "max_length": max_length, **drawn}
+    changes = {name: value for name, value in given.items() if value is not None}
+    return from_dict(SearchConfig, to_dict(default) | {"method": method} | changes, origin="search")

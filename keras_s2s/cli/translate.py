@@ -1,0 +1,115 @@
+"""`keras-s2s translate`: from arguments, a file, a pipe, or a conversation."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keras_s2s.cli import search_options
+from keras_s2s.cli.console import err
+from keras_s2s.cli.model_option import Model, open_model
+from keras_s2s.translation import Hypothesis
+
+
+def translate(
+    texts: Annotated[list[str] | None, typer.Argument(help="Texts, each in quotes.", show_default=False)] = None,
+    model: Model = None,
+    input: Annotated[
+        Path | None, typer.Option("--input", "-i", help="A file of texts, one a line; - is standard input.")
+    ] = None,
+    n_best: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Print up to N answers a text: log-probability, tab, answer; a blank line ends each text.",
+        ),
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Texts translated together.")] = 64,
+    beam: search_options.Beam = None,
+    length_penalty: search_options.LengthPenalty = None,
+    sample: search_options.Sample = False,
+    temperature: search_options.Temperature = None,
+    top_k: search_options.TopK = None,
+    top_p: search_options.TopP = None,
+    seed: search_options.Seed = None,
+    max_length: search_options.MaxLength = None,
+) -> None:
+    """Translate texts; one line of output for each line of input.
+
+    Texts come from the arguments, from --input, or from a pipe. On a terminal with none of them, a
+    conversation begins: type a text, read its translation, end with Ctrl-D.
+    """
+    if texts and input:
+        raise ValueError("texts and --input exclude each other: give one of them")
+    if input and str(input) != "-" and not input.is_file():
+        raise FileNotFoundError(f"{input}: no such file")
+    loaded = open_model(model)
+    search = search_options.choose_search(
+        loaded.search,
+        beam=beam,
+        length_penalty=length_penalty,
+        sample=sample,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        seed=seed,
+        max_length=max_length,
+    )
+
+    def answer(batch: Sequence[str]) -> Iterator[str]:
+        if n_best is None:
+            return iter(loaded.translate(batch, search))
+        # A greedy search has one answer: the model then chooses a beam of N by itself.
+        chosen = search if search.method != "greedy" else None
+        return map(_format_n_best, loaded.n_best(batch, n_best, chosen))
+
+    if not texts and not input and sys.stdin.isatty():
+        _converse(answer)
+    else:
+        _emit(answer, texts or _lines(input), batch_size)
+
+
+def _emit(answer: Callable[[Sequence[str]], Iterator[str]], texts: Iterable[str], batch_size: int) -> None:
+    """Print the answers batch by batch, so that a pipe flows and a large file takes little memory."""
+    remaining = iter(texts)
+    while batch := list(islice(remaining, batch_size)):
+        for line in answer(batch):
+            typer.echo(line)
+
+
+def _converse(answer: Callable[[Sequence[str]], Iterator[str]]) -> None:
+    """Answer line by line until Ctrl-D."""
+    import readline  # noqa: F401  gives input() its arrow keys and history
+
+    err.print("Type a text and press Enter; Ctrl-D ends.", style="dim")
+    while True:
+        try:
+            text = input("> ")
+        except EOFError:
+            typer.echo()
+            return
+        if text.strip():
+            _emit(answer, [text], 1)
+
+
+def _lines(path: Path | None) -> Iterator[str]:
+    """Yield the lines of a file or of standard input, as UTF-8; only a line feed ends a line.
+
+    Raises:
+        ValueError: A line is not UTF-8; the message names it.
+    """
+    from_pipe = path is None or str(path) == "-"
+    name = "standard input" if from_pipe else str(path)
+    with sys.stdin.buffer if from_pipe or path is None else path.open("rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            try:
+                yield line.rstrip(b"\r\n").decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                raise ValueError(f"{name}:{number}: not UTF-8 ({error.reason}); convert it first") from None
+
+
+def _format_n_best(hypotheses: list[Hypothesis]) -> str:
+    return "".join(f"{h.log_prob:.4f}\t{h.text}\n" for h in hypotheses)

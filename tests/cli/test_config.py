@@ -1,0 +1,26 @@
+import tomllib
+from dataclasses import fields, is_dataclass
+
+from keras_s2s.config import RunConfig, load_config
+
+
+def test_the_template_is_the_default_configuration(invoke, tmp_path):
+    path = tmp_path / "my.toml"
+    path.write_text(invoke("config").stdout, encoding="utf-8")
+    assert load_config(path) == RunConfig()
+
+
+def test_every_setting_is_there_and_explained(invoke):
+    lines = invoke("config").stdout.splitlines()
+
+    def check(settings):
+        for field in fields(settings):
+            value = getattr(settings, field.name)
+            if is_dataclass(value):
+                check(value)
+            else:
+                place = next(i for i, line in enumerate(lines) if line.lstrip("# ").startswith(f"{field.name} = "))
+                assert lines[place - 1].startswith("# "), field.name
+
+    check(RunConfig())
+    assert set(tomllib.loads("\n".join(lines))) == {"data", "model", "training", "search"}

@@ -1,0 +1,67 @@
+import json
+
+import pytest
+
+from keras_s2s.config import SearchConfig
+
+PAIRS = "hello\tHELLO\nbye now\tadiós ahora\n"
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "test.tsv"
+    path.write_text(PAIRS, encoding="utf-8")
+    return path
+
+
+def test_a_table(invoke, model, file):
+    text = invoke("evaluate", "any.keras", file, env={"COLUMNS": "200"}).stdout
+    for part in ("2 sentences", "BLEU", "chrF2", "50.0%", "length ratio", "search: greedy", "test.tsv"):
+        assert part in text
+
+
+def test_json_to_a_file_and_to_standard_output(invoke, model, file, tmp_path):
+    written = tmp_path / "figures.json"
+    assert "BLEU" in invoke("evaluate", "any.keras", file, "--json", written).stdout
+    to_file = json.loads(written.read_text(encoding="utf-8"))
+    printed = json.loads(invoke("evaluate", "any.keras", file, "--json", "-").stdout)
+    assert printed["exact_match"] == to_file["exact_match"] == 0.5
+    assert printed["signature"] == to_file["signature"]
+
+
+def test_the_search_is_used_and_stands_in_the_signature(invoke, model, file):
+    printed = invoke("evaluate", "any.keras", file, "--beam", 3, "--json", "-").stdout
+    assert model.search == SearchConfig(method="beam", beam_size=3)
+    assert "search: beam beam_size=3 length_penalty=1.0" in json.loads(printed)["signature"]
+
+
+def test_a_named_data_set_and_a_limit(invoke, model, tmp_path):
+    folder = tmp_path / "tatoeba-en-es"
+    folder.mkdir()
+    for name in ("train", "valid", "devtest"):
+        (folder / f"{name}.tsv").write_text(PAIRS, encoding="utf-8")
+    options = ("--data", tmp_path, "--limit", 1, "--split", "valid", "--json", "-")
+    figures = json.loads(invoke("evaluate", "any.keras", "tatoeba-en-es", *options).stdout)
+    assert figures["sentences"] == 1
+    assert "data: tatoeba-en-es valid, 1 sentences, sha256" in figures["signature"]
+
+
+def test_several_right_answers(invoke, model, tmp_path):
+    path = tmp_path / "many.tsv"
+    path.write_text("hi\thola\nhi\tHI\n", encoding="utf-8")
+    figures = json.loads(invoke("evaluate", "m.keras", path, "--group-references", "--json", "-").stdout)
+    assert (figures["sentences"], figures["exact_match"]) == (1, 1)
+
+
+def test_neither_file_nor_data_set(fail, model):
+    line, code = fail("evaluate", "any.keras", "phrasebok")
+    assert line.startswith("phrasebok: neither a file nor a data set (phrasebook-en-es")
+    assert code == 1
+
+
+def test_a_wrong_split(fail, model):
+    assert "expected train, valid or test" in fail("evaluate", "m.keras", "phrasebook-en-es", "--split", "dev")[0]
+
+
+def test_a_missing_model(fail, file, tmp_path):
+    assert fail("evaluate", tmp_path / "x.keras", file)[0] == f"{tmp_path / 'x.keras'}: no such model file"

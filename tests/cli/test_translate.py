@@ -1,0 +1,174 @@
+import io
+import os
+import subprocess
+import sys
+
+import pytest
+
+from keras_s2s.cli import model_option
+from keras_s2s.cli.search_options import choose_search
+from keras_s2s.config import SearchConfig
+
+COMMAND = [sys.executable, "-m", "keras_s2s.cli.main", "translate"]
+
+
+def in_fresh_process(*arguments, **options):
+    """Run a command as a user does, whose environment says nothing of TensorFlow's log."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+    return subprocess.run(arguments, env=environment, capture_output=True, encoding="utf-8", check=False, **options)
+
+
+def test_arguments(invoke, model):
+    assert invoke("translate", "hello", "¿qué?").stdout == "HELLO\n¿QUÉ?\n"
+    assert model.calls == [(["hello", "¿qué?"], SearchConfig())]
+
+
+def test_a_file_keeps_its_lines(invoke, model, tmp_path):
+    path = tmp_path / "in.txt"
+    path.write_bytes("\ufeffone\r\n\ntwo\u2028more\nlast".encode())
+    assert invoke("translate", "--input", path).stdout == "ONE\n\nTWO\u2028MORE\nLAST\n"
+
+
+def test_a_pipe_is_translated_batch_by_batch(invoke, model):
+    result = invoke("translate", "--batch-size", 2, input="a\nb\nc\n")
+    assert result.stdout == "A\nB\nC\n"
+    assert [texts for texts, _ in model.calls] == [["a", "b"], ["c"]]
+    assert invoke("translate", "-i", "-", input="d\n").stdout == "D\n"
+
+
+def test_n_best(invoke, model):
+    assert invoke("translate", "--n-best", 2, "a", "b").stdout == (
+        "-0.0000\tA0\n-0.5000\tA1\n\n-0.0000\tB0\n-0.5000\tB1\n\n"
+    )
+    assert model.calls[-1][1] is None  # greedy has one answer: the model takes a beam
+    invoke("translate", "--n-best", 2, "--beam", 3, "a")
+    assert model.calls[-1][1] == SearchConfig(method="beam", beam_size=3)
+
+
+def test_search_options(invoke, model):
+    invoke("translate", "a", "--beam", 5, "--length-penalty", 0.6, "--max-length", 9)
+    assert model.calls[-1][1] == SearchConfig(method="beam", beam_size=5, length_penalty=0.6, max_length=9)
+    options = ("--sample", "--temperature", 0.7, "--top-k", 5, "--top-p", 0.9, "--seed", 3)
+    invoke("translate", "a", *options)
+    assert model.calls[-1][1] == SearchConfig(method="sample", temperature=0.7, top_k=5, top_p=0.9, seed=3)
+
+
+def test_the_models_own_search_is_the_default():
+    own = SearchConfig(method="beam", beam_size=7, length_penalty=0.8)
+    assert choose_search(own) == own
+    assert choose_search(own, length_penalty=0.5).length_penalty == 0.5
+    assert choose_search(own, beam=1) == SearchConfig(method="beam", beam_size=1, length_penalty=0.8)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--beam", 2, "--sample"), "exclude each other"),
+        (("--top-k", 2), "--top-k needs --sample"),
+        (("--length-penalty", 1), "--length-penalty needs --beam"),
+        (("--sample", "--top-p", 3), "search: top_p"),
+        (("--input", "x"), "exclude each other"),
+    ],
+)
+def test_options_that_make_no_sense(fail, model, options, message):
+    line, code = fail("translate", "hello", *options)
+    assert message in line
+    assert code == 1
+
+
+def test_a_missing_input(fail, model, tmp_path):
+    assert fail("translate", "-i", tmp_path / "none")[0] == f"{tmp_path / 'none'}: no such file"
+
+
+def test_text_that_is_not_utf8(fail, model, tmp_path):
+    path = tmp_path / "latin1.txt"
+    path.write_bytes("uno\nseñor\n".encode("latin-1"))
+    line, _ = fail("translate", "--input", path)
+    assert line.startswith(f"{path}:2: not UTF-8")
+
+
+def test_a_missing_model_is_said_before_tensorflow_loads(fail, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("KERAS_S2S_MODEL", raising=False)
+    assert fail("translate", "hello")[0].startswith("no model: name one with --model")
+    assert fail("translate", "hello", "-m", "x.keras")[0] == "x.keras: no such model file"
+
+
+def test_the_demos_model_is_the_default(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model_option.DEMO_MODEL.parent.mkdir()
+    model_option.DEMO_MODEL.write_bytes(b"not a model")
+    with pytest.raises(ValueError, match=r"demo_output/model.keras: not a readable .keras file"):
+        model_option.open_model(None)
+
+
+def test_a_conversation(invoke, model, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    asked = iter(["hello", "  ", "bye"])
+
+    def answer(prompt):
+        try:
+            return next(asked)
+        except StopIteration:
+            raise EOFError from None
+
+    monkeypatch.setattr("builtins.input", answer)
+    monkeypatch.setattr("keras_s2s.cli.translate.sys.stdin", Terminal())
+    from keras_s2s.cli.translate import translate
+
+    translate()
+    assert [texts for texts, _ in model.calls] == [["hello"], ["bye"]]
+
+
+@pytest.fixture(scope="module")
+def tiny_model(tmp_path_factory):
+    """An untrained model in a file: what it says is noise, but it says it."""
+    from keras_s2s import ModelConfig, Pair, Seq2Seq, TokenizerConfig
+
+    side = TokenizerConfig(kind="char", vocabulary_size=64)
+    config = ModelConfig(
+        source_tokenizer=side,
+        target_tokenizer=side,
+        embedding=8,
+        units=8,
+        max_source_length=16,
+        max_target_length=8,
+    )
+    model = Seq2Seq.from_pairs([Pair("hello there ñ", "hola año"), Pair("abc", "xyz")], config)
+    path = tmp_path_factory.mktemp("model") / "tiny.keras"
+    model.save(path)
+    return path
+
+
+def test_a_real_model_in_a_pipe(tiny_model):
+    text = "hello\n\nabc\n"
+    piped = in_fresh_process(*COMMAND, "--model", tiny_model, input=text)
+    assert piped.stderr == ""
+    lines = piped.stdout.split("\n")
+    assert len(lines) == 4
+    assert lines[1] == ""
+
+
+def test_a_reader_that_leaves_early_is_no_error(tiny_model):
+    command = f"yes hello | head -n 3000 | {' '.join(map(str, COMMAND))} --model {tiny_model} | head -n 1"
+    result = in_fresh_process("bash", "-c", command)
+    assert result.stdout.count("\n") == 1
+    assert result.stderr == ""
+
+
+def test_a_long_source_is_a_warning_of_one_line(tiny_model):
+    result = in_fresh_process(*COMMAND, "-m", tiny_model, "hello " * 20)
+    assert result.returncode == 0
+    assert result.stderr.startswith("warning: the source has ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_damaged_model_is_one_line(tiny_model, tmp_path, fail):
+    damaged = tmp_path / "damaged.keras"
+    damaged.write_bytes(tiny_model.read_bytes()[:2000])
+    line, code = fail("translate", "hello", "--model", damaged)
+    assert str(damaged) in line
+    assert code == 1
