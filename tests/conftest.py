@@ -13,6 +13,56 @@ DATA = Path(os.environ.get("KERAS_S2S_DATA") or Path(__file__).parents[2] / "sha
 NO_DATA = f"no data folder at {DATA} (set KERAS_S2S_DATA)"
 
 
+PHRASES = [
+    ("let's go", "vamos"),
+    ("to go", "ir"),
+    ("let's eat", "comamos"),
+    ("to eat", "comer"),
+    ("let's sleep now", "durmamos ahora"),
+    ("to sleep", "dormir"),
+]
+
+
+@pytest.fixture(scope="session")
+def phrases():
+    """Six pairs, enough for word tokenisers."""
+    from keras_s2s.data.corpus import Pair
+
+    return [Pair(*phrase) for phrase in PHRASES]
+
+
+@pytest.fixture(scope="session")
+def make_model(phrases):
+    """A function that builds a small word-to-word model with random weights; keywords go to its ModelConfig."""
+    import keras
+
+    from keras_s2s.config import ModelConfig, TokenizerConfig
+    from keras_s2s.seq2seq import Seq2Seq
+
+    def make_model(*, seed=1, spread=1.0, **options):
+        keras.utils.set_random_seed(seed)
+        words = TokenizerConfig(kind="word", vocabulary_size=50)
+        small = {"units": 12, "embedding": 8, "max_source_length": 10, "max_target_length": 8, "dropout": 0.3}
+        config = ModelConfig(source_tokenizer=words, target_tokenizer=words, **(small | options))
+        model = Seq2Seq.from_pairs(phrases, config)
+        # Fresh weights predict nearly the same for every source: spread them.
+        model.set_weights([w * spread for w in model.get_weights()])
+        return model
+
+    return make_model
+
+
+@pytest.fixture(scope="session")
+def trained(make_model, phrases):
+    """A model that knows the phrases; tests must not change it."""
+    import keras
+
+    model = make_model(units=32, embedding=16, dropout=0.0)
+    model.compile(keras.optimizers.Adam(0.02), jit_compile=False)
+    model.fit(model.batches(phrases, batch_tokens=64, buckets=1), epochs=80, verbose=0)
+    return model
+
+
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The folder with `tatoeba-en-es` and the like; only for tests marked `needs_data`."""

@@ -138,6 +138,6 @@ def _explain(message: str, config: "TokenizerConfig") -> str:
             f"{asked} is too small for the {least[1]} characters of the training text: set it to more than {least[1]}, "
             "or lower character_coverage"
         )
-    if "sentences" in message and "empty" in message:
+    if "empty" in message or "all_chars_count" in message:
         return "no text to learn a tokeniser from: every line was empty"
     return f"SentencePiece could not learn a {config.kind} tokeniser: {message}"

@@ -36,17 +36,34 @@ class SmoothedCrossentropy(keras.losses.Loss):
         return {**super().get_config(), "smoothing": self.smoothing}
 
 
+class TokenMean(keras.metrics.Mean):
+    """A mean over all tokens of an epoch, each as heavy as its weight.
+
+    Keras's own `Mean` first takes the mean over each row's time steps, so that a token in a short batch would count
+    more than one in a long batch.
+    """
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch. Labels and weights `[batch, time]`, logits `[batch, time, vocabulary]`"""
+        weights = None if sample_weight is None else ops.reshape(sample_weight, (-1,))
+        super().update_state(ops.reshape(self.of_tokens(y_true, y_pred), (-1,)), weights)
+
+    def of_tokens(self, labels: Any, logits: Any) -> Any:
+        """Return the figure of each token. `[batch, time]`"""
+        raise NotImplementedError
+
+
 @keras.saving.register_keras_serializable("keras_s2s")
-class Perplexity(keras.metrics.Mean):
-    """The exponential of the mean cross-entropy over all tokens of an epoch, without smoothing."""
+class Perplexity(TokenMean):
+    """The exponential of the mean cross-entropy, without smoothing."""
 
     def __init__(self, name: str = "perplexity", **options: Any) -> None:
         """Name the metric."""
         super().__init__(name=name, **options)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Add a batch. Labels and weights `[batch, time]`, logits `[batch, time, vocabulary]`"""
-        super().update_state(token_crossentropy(y_true, y_pred), sample_weight=sample_weight)
+    def of_tokens(self, labels: Any, logits: Any) -> Any:
+        """Return the cross-entropy of each token in nats. `[batch, time]`"""
+        return token_crossentropy(labels, logits)
 
     def result(self) -> Any:
         """Return the perplexity so far."""
@@ -54,7 +71,7 @@ class Perplexity(keras.metrics.Mean):
 
 
 @keras.saving.register_keras_serializable("keras_s2s")
-class TokenAccuracy(keras.metrics.Mean):
+class TokenAccuracy(TokenMean):
     """The share of tokens whose label has the highest logit.
 
     Where Keras's own accuracy takes an argmax, this compares with the maximum, which the loss needs anyway: under XLA
@@ -65,10 +82,10 @@ class TokenAccuracy(keras.metrics.Mean):
         """Name the metric."""
         super().__init__(name=name, **options)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Add a batch. Labels and weights `[batch, time]`, logits `[batch, time, vocabulary]`"""
-        label = ops.take_along_axis(y_pred, ops.expand_dims(ops.cast(y_true, "int32"), -1), axis=-1)[..., 0]
-        super().update_state(ops.cast(label >= ops.max(y_pred, axis=-1), "float32"), sample_weight=sample_weight)
+    def of_tokens(self, labels: Any, logits: Any) -> Any:
+        """Return 1 where the label has the highest logit, else 0. `[batch, time]`"""
+        label = ops.take_along_axis(logits, ops.expand_dims(ops.cast(labels, "int32"), -1), axis=-1)[..., 0]
+        return ops.cast(label >= ops.max(logits, axis=-1), "float32")
 
 
 def token_crossentropy(labels: Any, logits: Any) -> Any:

@@ -1,0 +1,65 @@
+"""The training graph: its layers, its states, its independence of padding."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_s2s.model.encoder import reverse_tokens
+
+
+def inputs(seed=0, rows=3, source=6, target=5):
+    rng = np.random.default_rng(seed)
+    x = {"source": rng.integers(3, 8, (rows, source)), "target": rng.integers(3, 8, (rows, target))}
+    x["source"][:, -1] = 1
+    return {name: ids.astype("int32") for name, ids in x.items()}
+
+
+def test_two_stacks_with_weights_of_their_own(make_model):
+    model = make_model(layers=3)
+    lstms = [layer for layer in model.layers if isinstance(layer, keras.layers.LSTM)]
+    assert {layer.name for layer in lstms} == {f"{side}_lstm_{i}" for side in ("encoder", "decoder") for i in (1, 2, 3)}
+    assert all(layer.return_state for layer in lstms if layer.name.startswith("encoder"))
+    assert len({id(v) for layer in lstms for v in layer.trainable_variables}) == 6 * 3
+    assert {"encoder_embedding", "decoder_embedding", "decoder_output"} <= {layer.name for layer in model.layers}
+    assert not any(layer.name.startswith(("lstm", "dense", "embedding", "dropout")) for layer in model.layers)
+
+
+def test_the_context_vectors_start_the_decoder(make_model):
+    model = make_model()
+    x = inputs()
+    again = x | {"source": np.where(x["source"] == 1, 1, 10 - x["source"]).astype("int32")}
+    first, second = model.predict(x, verbose=0), model.predict(again, verbose=0)
+    assert np.abs(first - second)[:, 0].max() > 1e-3
+
+
+@pytest.mark.parametrize("reverse_source", [False, True])
+def test_padding_changes_nothing(make_model, reverse_source):
+    model = make_model(reverse_source=reverse_source)
+    x = inputs()
+    padded = {name: np.pad(ids, [(0, 0), (0, 4)]) for name, ids in x.items()}
+    expected = model.predict(x, verbose=0)
+    assert model.predict(padded, verbose=0)[:, :5] == pytest.approx(expected, abs=1e-6)
+
+
+def test_later_target_tokens_change_no_earlier_logits(make_model):
+    model = make_model()
+    x = inputs()
+    changed = x["target"].copy()
+    changed[:, 3:] = 4
+    before, after = model.predict(x, verbose=0), model.predict(x | {"target": changed}, verbose=0)
+    assert after[:, :3] == pytest.approx(before[:, :3], abs=1e-6)
+
+
+def test_reversal_leaves_eos_and_padding_in_place():
+    source = np.array([[5, 6, 7, 1, 0, 0], [5, 1, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0], [3, 4, 5, 6, 7, 1]], "int32")
+    expected = [[7, 6, 5, 1, 0, 0], [5, 1, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0], [7, 6, 5, 4, 3, 1]]
+    assert np.asarray(reverse_tokens(source)).tolist() == expected
+
+
+def test_get_config_round_trip(make_model):
+    model = make_model(layers=1, reverse_source=True)
+    again = type(model).from_config(model.get_config())
+    assert again.get_config() == model.get_config()
+    assert [layer.get_config() for layer in again.layers] == [layer.get_config() for layer in model.layers]
+    again.set_weights(model.get_weights())
+    assert (again.predict(inputs(), verbose=0) == model.predict(inputs(), verbose=0)).all()
