@@ -185,6 +185,20 @@ class Seq2Seq(keras.Model):
             super().save(unfinished, **options)
             unfinished.replace(path)
 
+    def save_own_variables(self, store: Any) -> None:
+        """Save what Keras leaves out: dropout's random state, without which training would not go on the same."""
+        for name, state in self._random_states().items():
+            store[name] = state
+
+    def load_own_variables(self, store: Any) -> None:
+        """Restore dropout's random state."""
+        for name, state in self._random_states().items():
+            state.assign(store[name])
+
+    def _random_states(self) -> dict[str, Any]:
+        layers = (layer for layer in self.layers if isinstance(layer, keras.layers.Dropout) and layer.rate > 0)
+        return {layer.name: layer.seed_generator.state for layer in layers}
+
     def get_config(self) -> dict[str, Any]:
         """Return all that rebuilds the model but its weights, tokenisers included."""
         return {

@@ -103,8 +103,8 @@ class Tokenizer:
 
     def decode(self, batch: Iterable[Sequence[int]]) -> list[str]:
         """Return the text of each row of ids, up to its first `<EOS>`."""
-        texts: list[str] = self._processor.DecodeIds([_until_eos(ids) for ids in batch])
-        return texts
+        rows = [_until_eos(ids) for ids in batch]
+        return self._processor.DecodeIds(rows) if rows else []
 
     def pieces(self, ids: Sequence[int]) -> tuple[str, ...]:
         """Return the pieces that ids stand for, up to the first `<EOS>`."""

@@ -9,8 +9,25 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from keras_s2s.config import SearchConfig
+from keras_s2s.data.batches import Batches
 from keras_s2s.data.corpus import Pair
 from keras_s2s.evaluation.metrics import bleu
+
+
+class FollowEpochs(keras.callbacks.Callback):
+    """Tells the batches which epoch begins.
+
+    By itself a `PyDataset` only hears that some epoch is over, and once too often when Keras builds the model.
+    """
+
+    def __init__(self, batches: Batches) -> None:
+        """Hold the batches."""
+        super().__init__()
+        self._batches = batches
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Set the epoch."""
+        self._batches.epoch = epoch
 
 
 class ValidationBleu(keras.callbacks.Callback):

@@ -18,7 +18,7 @@ from keras_s2s.data.tokenizer import Tokenizer
 from keras_s2s.evaluation.metrics import bleu
 from keras_s2s.model.losses import SmoothedCrossentropy
 from keras_s2s.seq2seq import Seq2Seq
-from keras_s2s.training.callbacks import ProgressBar, Samples, ValidationBleu
+from keras_s2s.training.callbacks import FollowEpochs, ProgressBar, Samples, ValidationBleu
 from keras_s2s.training.checkpoint import Checkpoints, Progress, SaveCheckpoint, without_optimizer
 from keras_s2s.training.data import identity, open_splits
 
@@ -110,7 +110,6 @@ class _Run:
             model, progress = Seq2Seq(self.config.model, source, target, search=self.config.search), Progress()
             self._compile(model, len(batches))
         self._write_log(progress)
-        batches.epoch = progress.epoch
         valid = list(islice(splits.valid, self.settings.bleu_sentences))
         if not self._stopped_early(progress):
             model.fit(
@@ -119,6 +118,7 @@ class _Run:
                 initial_epoch=progress.epoch,
                 epochs=self.settings.epochs,
                 verbose=0,
+                shuffle=False,  # the batches are in random order already, one that can be repeated
                 callbacks=self._callbacks(valid, batches, progress),
             )
         return self._finish(valid)
@@ -170,6 +170,7 @@ class _Run:
         settings = self.settings
         tokens_per_step = batches.tokens / batches.steps_per_pass
         callbacks = [
+            FollowEpochs(batches),
             ValidationBleu(valid),
             ProgressBar(tokens_per_step, len(batches), settings.epochs, self.console),
             Samples(valid[: settings.samples], self.console),

@@ -1,0 +1,211 @@
+"""The public class: translating, saving, loading, compiling, and what it says of bad input."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from keras_s2s.config import SearchConfig
+from keras_s2s.data.phrasebook import load_phrasebook
+from keras_s2s.model.losses import SmoothedCrossentropy
+from keras_s2s.seq2seq import load
+from keras_s2s.translation import Hypothesis, Translator
+
+SEARCHES = [SearchConfig(), SearchConfig(method="beam"), SearchConfig(method="sample", seed=3, temperature=2.0)]
+ODD = ["", " ", "let's", "go go go", "日本語", "😀", "let's go", "eat to sleep now", "to", "now sleep"]
+
+
+def test_it_learns_the_phrases(trained, phrases):
+    assert isinstance(trained, Translator)
+    assert trained.translate([pair.source for pair in phrases]) == [pair.target for pair in phrases]
+    assert trained.translate(["let's go"], SearchConfig(method="beam")) == ["vamos"]
+
+
+@pytest.mark.parametrize("search", SEARCHES, ids=lambda s: s.method)
+def test_empty_texts_have_empty_translations(trained, search):
+    assert trained.translate(["", "  ", "\u200b"], search) == ["", "", ""]
+    assert trained.n_best([""], 3, search) == [[Hypothesis("", (), 0.0)]] or search.method == "sample"
+    assert trained.translate([], search) == []
+
+
+@pytest.mark.parametrize("search", SEARCHES[:2], ids=lambda s: s.method)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_batch_equals_its_sentences_one_by_one(make_model, search, seed):
+    model = make_model(seed=seed, spread=2.5)
+    texts = ODD + [f"{a} {b} {c}" for a in ("let's", "to") for b in ("go", "eat", "sleep") for c in ("now", "to")]
+    together = model.n_best(texts, search=search)
+    assert len({hypotheses[0].text for hypotheses in together}) > 3  # the model does tell sources apart
+    for text, hypotheses in zip(texts, together, strict=True):
+        [alone] = model.n_best([text], search=search, batch_size=1)
+        assert [h.tokens for h in alone] == [h.tokens for h in hypotheses]
+        assert [h.log_prob for h in alone] == pytest.approx([h.log_prob for h in hypotheses], abs=1e-4)
+    assert model.translate(texts, search, batch_size=3) == model.translate(texts, search, batch_size=100)
+
+
+def test_the_output_never_passes_the_limit(make_model):
+    model = make_model(spread=2.5)
+    bias = model.get_layer("decoder_output").bias
+    bias.assign(np.where(np.arange(bias.shape[0]) == 1, -100.0, bias.numpy()))  # never <EOS>
+    for search in SEARCHES:
+        assert all(len(h.tokens) == 8 for [h, *_] in model.n_best(ODD[3:], 1, search))
+        short = replace(search, max_length=3)
+        assert all(len(h.tokens) == 3 for [h, *_] in model.n_best(ODD[3:], 1, short))
+
+
+def test_n_best_is_ranked_and_as_many_as_asked(trained):
+    [hypotheses] = trained.n_best(["let's eat"], 3)
+    assert hypotheses[0].text == "comamos"
+    assert len(hypotheses) == len({h.tokens for h in hypotheses}) == 3
+    assert hypotheses[0].log_prob > hypotheses[1].log_prob
+    assert len(trained.n_best(["let's eat"], 6)[0]) == 6
+    assert len(trained.n_best(["let's eat"])[0]) == 4
+
+
+def test_log_prob_is_the_models(trained):
+    """The score of a hypothesis equals the teacher-forced probability of its tokens and `<EOS>`."""
+    [[hypothesis]] = trained.n_best(["to eat"], 1)
+    [source], [ids] = trained.source_tokenizer.encode(["to eat"]), trained.target_tokenizer.encode([hypothesis.text])
+    x = {"source": np.array([source], "int32"), "target": np.array([[1, *ids[:-1]]], "int32")}
+    logits = trained.predict(x, verbose=0)[0].astype("float64")
+    log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    assert hypothesis.log_prob == pytest.approx(log_probs[range(len(ids)), ids].sum(), abs=1e-4)
+
+
+def test_samples_depend_on_the_seed_alone(trained):
+    hot = SearchConfig(method="sample", temperature=5.0, seed=1)
+    texts = ["let's go"] * 20
+    assert trained.translate(texts, hot) == trained.translate(texts, hot, batch_size=3)
+    assert trained.translate(texts, hot) != trained.translate(texts, replace(hot, seed=2))
+    assert len(set(trained.translate(texts, hot))) > 1
+
+
+def test_long_sources_are_cut_with_a_warning_or_refused(make_model):
+    text = "let's go to sleep now to eat let's go now"
+    with pytest.warns(UserWarning, match="the source has 11 tokens, max_source_length is 10"):
+        cut = make_model(spread=2.5).translate([text])
+    assert cut == make_model(spread=2.5).translate([text.removesuffix(" now")])
+    with pytest.raises(ValueError, match="11 tokens, max_source_length is 10"):
+        make_model(overlong="error").translate([text])
+
+
+def test_a_single_text_is_no_list(trained):
+    with pytest.raises(ValueError, match="expected a list of texts, got the text"):
+        trained.translate("let's go")
+
+
+def test_save_and_load(trained, tmp_path, phrases):
+    path = tmp_path / "model.keras"
+    trained.search = SearchConfig(method="beam", beam_size=3)
+    trained.save(path)
+    again = load(path)
+    trained.search = SearchConfig()
+    assert [p.name for p in tmp_path.iterdir()] == ["model.keras"]
+    assert again.search == SearchConfig(method="beam", beam_size=3)
+    assert again.config == trained.config
+    assert again.source_tokenizer == trained.source_tokenizer
+    texts = ODD + [pair.source for pair in phrases]
+    for search in SEARCHES:
+        assert again.translate(texts, search) == trained.translate(texts, search)
+    assert int(again.optimizer.iterations) == int(trained.optimizer.iterations) > 0
+    before = again.evaluate(again.batches(phrases), return_dict=True, verbose=0)
+    assert before == pytest.approx(trained.evaluate(trained.batches(phrases), return_dict=True, verbose=0))
+    again.fit(again.batches(phrases), verbose=0)
+
+
+@pytest.mark.parametrize(
+    "loading",
+    [
+        "import keras_s2s as s2s; model = s2s.load(path)",
+        "import keras; from keras_s2s import Seq2Seq; model = keras.saving.load_model(path, safe_mode=True)",
+    ],
+)
+def test_load_in_a_fresh_process(trained, tmp_path, loading):
+    path = tmp_path / "model.keras"
+    trained.save(path)
+    code = f"path = {str(path)!r}; {loading}; print(model.translate([\"let's go\", 'to eat']))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
+    assert result.stdout.splitlines()[-1] == "['vamos', 'comer']"
+
+
+@pytest.mark.parametrize("damage", ["truncated", "text", "empty", "no weights", "bad config"])
+def test_damaged_files(trained, tmp_path, damage):
+    path = tmp_path / "model.keras"
+    trained.save(path)
+    if damage == "truncated":
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    elif damage in ("text", "empty"):
+        path.write_bytes(b"hello" if damage == "text" else b"")
+    else:
+        lost = "model.weights.h5" if damage == "no weights" else "config.json"
+        with zipfile.ZipFile(path) as archive:
+            parts = {name: archive.read(name) for name in archive.namelist()}
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in parts.items():
+                archive.writestr(name, b"{}" if name == lost else content)
+    with pytest.raises(ValueError, match=r"model\.keras: not a readable \.keras file"):
+        load(path)
+
+
+def test_other_bad_files(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no such model file"):
+        load(tmp_path / "absent.keras")
+    other = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    other.save(tmp_path / "other.keras")
+    with pytest.raises(ValueError, match=r"holds a Sequential, expected a keras_s2s\.Seq2Seq"):
+        load(tmp_path / "other.keras")
+
+
+def test_saving_refuses_other_names_and_keeps_the_old_file_on_failure(trained, tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match=r"ends in \.keras, got"):
+        trained.save(tmp_path / "model.h5")
+    path = tmp_path / "model.keras"
+    trained.save(path)
+    with pytest.raises(ValueError, match="overwrite is False"):
+        trained.save(path, overwrite=False)
+    good = path.read_bytes()
+
+    def full_disk(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("keras.src.saving.saving_lib._save_state", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        trained.save(path)
+    assert path.read_bytes() == good
+    assert [p.name for p in tmp_path.iterdir()] == ["model.keras"]
+
+
+def test_fit_takes_any_keras_callback_and_argument(make_model, phrases, tmp_path):
+    model = make_model()
+    loss = SmoothedCrossentropy(0.0)
+    model.compile(keras.optimizers.SGD(0.1), loss, weighted_metrics=["sparse_categorical_accuracy"], jit_compile=False)
+    path = tmp_path / "best.keras"
+    callbacks = [
+        keras.callbacks.ModelCheckpoint(path, save_best_only=True),
+        keras.callbacks.EarlyStopping(patience=1),
+        keras.callbacks.CSVLogger(tmp_path / "log.csv"),
+        keras.callbacks.ReduceLROnPlateau(),
+    ]
+    batches = model.batches(phrases, batch_tokens=16, buckets=2)
+    history = model.fit(batches, validation_data=batches, epochs=3, callbacks=callbacks, verbose=0).history
+    assert {"loss", "val_loss", "val_sparse_categorical_accuracy"} <= set(history)
+    assert load(path).optimizer.name == "sgd"
+    model.fit(batches.as_tf_dataset(), steps_per_epoch=3, verbose=0)
+
+
+def test_xla_and_plain_training_agree(make_model, phrases):
+    def losses(jit_compile):
+        model = make_model(dropout=0.0)
+        model.compile(jit_compile=jit_compile)
+        return model.fit(model.batches(phrases, batch_tokens=16, buckets=3), epochs=3, verbose=0).history["loss"]
+
+    assert losses(True) == pytest.approx(losses(False), rel=1e-4)
+
+
+def test_the_everyday_greetings_are_in_the_phrasebook():
+    train = {(pair.source, pair.target) for pair in load_phrasebook().train}
+    assert {("Let's go!", "¡Vamos!"), ("let's go", "vamos")} <= train
