@@ -9,6 +9,9 @@ from .config import (
 )
 from .data.corpus import Corpus, Pair, Splits, read_pairs
 from .data.datasets import load_dataset
+from .deploy.litert import LiteRTTranslator
+from .deploy.saved_model import export_saved_model
+from .deploy.tflite import export_tflite
 from .evaluation.report import evaluate
 from .seq2seq import Seq2Seq, load
 from .training.trainer import train
@@ -20,6 +23,7 @@ __all__ = [
     "Corpus",
     "DataConfig",
     "Hypothesis",
+    "LiteRTTranslator",
     "ModelConfig",
     "Pair",
     "RunConfig",
@@ -31,6 +35,8 @@ __all__ = [
     "Translator",
     "__version__",
     "evaluate",
+    "export_saved_model",
+    "export_tflite",
     "load",
     "load_config",
     "load_dataset",

@@ -1,4 +1,4 @@
-"""`keras-s2s build`: from a file of pairs to a trained, evaluated model, in one command."""
+"""`keras-s2s build`: from a file of pairs to a trained, evaluated, exported model, in one command."""
 
 import filecmp
 from collections.abc import Iterable
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from keras_s2s.cli.console import err, out, quiet_import
+from keras_s2s.cli.export import export_all
 from keras_s2s.cli.pair_files import Columns, Format, open_pairs
 from keras_s2s.cli.train import Settings, parse_settings
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 SAMPLE = 20_000
 SMALLEST = 6
 EXAMPLES = 5
+# Test sentences that the exports are compared on.
+EXPORT_SAMPLES = 100
 PARTS = ("train", "valid", "test")
 
 
@@ -45,7 +48,7 @@ def build(
     """Build a model from your own file of pairs.
 
     Reads and checks the file, splits off pairs to tune and to test on, trains, evaluates, and leaves
-    everything in one folder: the splits, the configuration, the model and its figures.
+    everything in one folder: the splits, the configuration, the model, its figures and its exports.
     """
     corpus = open_pairs(file, target, format, columns)
     output = output or Path("runs") / file.name.split(".")[0]
@@ -61,7 +64,9 @@ def build(
         from keras_s2s.training.trainer import train
 
     model = train(config, output, resume=resume)
-    _report(model, list(splits.test), output, file.name)
+    test = list(splits.test)
+    _report(model, test, output, file.name)
+    export_all(model, output, [pair.source for pair in test[:EXPORT_SAMPLES]])
 
 
 def _write_splits(splits: "Splits", folder: Path) -> None:

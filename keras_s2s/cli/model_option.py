@@ -8,6 +8,7 @@ import typer
 from keras_s2s.cli.console import err, quiet_import
 
 if TYPE_CHECKING:
+    from keras_s2s.deploy.litert import LiteRTTranslator
     from keras_s2s.seq2seq import Seq2Seq
 
 # Where `keras-s2s demo` leaves its model.
@@ -16,8 +17,10 @@ DEMO_MODEL = DEMO_OUTPUT / "model.keras"
 
 Model = Annotated[
     Path | None,
-    typer.Option("--model", "-m", envvar="KERAS_S2S_MODEL", help=f"A .keras file; left out: {DEMO_MODEL}."),
+    typer.Option("--model", "-m", envvar="KERAS_S2S_MODEL", help=f"A .keras or .tflite file; left out: {DEMO_MODEL}."),
 ]
+
+_ON_DEVICE = ".tflite"
 
 
 def open_model(path: Path | None) -> "Seq2Seq":
@@ -25,8 +28,10 @@ def open_model(path: Path | None) -> "Seq2Seq":
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no model of this package.
+        ValueError: It is no model of this package, or an exported one.
     """
+    if on_device(path):
+        raise ValueError(f"{path}: an exported model, which only translates: name the .keras file that it came from")
     if path is None:
         if not DEMO_MODEL.is_file():
             raise FileNotFoundError("no model: name one with --model, or make one with `keras-s2s demo`")
@@ -37,3 +42,21 @@ def open_model(path: Path | None) -> "Seq2Seq":
         with quiet_import():
             from keras_s2s.seq2seq import load
         return load(path)
+
+
+def on_device(path: Path | None) -> bool:
+    """Return whether a model is for `open_on_device`."""
+    return path is not None and path.suffix == _ON_DEVICE
+
+
+def open_on_device(path: Path) -> "LiteRTTranslator":
+    """Load a `.tflite` file, without TensorFlow.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no file that `keras-s2s export tflite` wrote.
+    """
+    with quiet_import():
+        from keras_s2s.deploy.litert import LiteRTTranslator
+
+        return LiteRTTranslator(path)

@@ -4,14 +4,16 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from keras_s2s.cli import search_options
 from keras_s2s.cli.console import err
-from keras_s2s.cli.model_option import Model, open_model
+from keras_s2s.cli.model_option import Model, on_device, open_model, open_on_device
 from keras_s2s.translation import Hypothesis
+
+Answer = Callable[[Sequence[str]], Iterator[str]]
 
 
 def translate(
@@ -46,18 +48,29 @@ def translate(
         raise ValueError("texts and --input exclude each other: give one of them")
     if input and str(input) != "-" and not input.is_file():
         raise FileNotFoundError(f"{input}: no such file")
-    loaded = open_model(model)
-    search = search_options.choose_search(
-        loaded.search,
-        beam=beam,
-        length_penalty=length_penalty,
-        sample=sample,
-        temperature=temperature,
-        top_k=top_k,
-        top_p=top_p,
-        seed=seed,
-        max_length=max_length,
-    )
+    options = {
+        "beam": beam,
+        "length_penalty": length_penalty,
+        "sample": sample,
+        "temperature": temperature,
+        "top_k": top_k,
+        "top_p": top_p,
+        "seed": seed,
+        "max_length": max_length,
+    }
+    if model is not None and on_device(model):
+        answer = _by_device(model, n_best, options)
+    else:
+        answer = _by_keras(model, n_best, options)
+    if not texts and not input and sys.stdin.isatty():
+        _converse(answer)
+    else:
+        _emit(answer, texts or _lines(input), batch_size)
+
+
+def _by_keras(path: Path | None, n_best: int | None, options: dict[str, Any]) -> Answer:
+    loaded = open_model(path)
+    search = search_options.choose_search(loaded.search, **options)
 
     def answer(batch: Sequence[str]) -> Iterator[str]:
         if n_best is None:
@@ -66,13 +79,25 @@ def translate(
         chosen = search if search.method != "greedy" else None
         return map(_format_n_best, loaded.n_best(batch, n_best, chosen))
 
-    if not texts and not input and sys.stdin.isatty():
-        _converse(answer)
-    else:
-        _emit(answer, texts or _lines(input), batch_size)
+    return answer
 
 
-def _emit(answer: Callable[[Sequence[str]], Iterator[str]], texts: Iterable[str], batch_size: int) -> None:
+def _by_device(path: Path, n_best: int | None, options: dict[str, Any]) -> Answer:
+    for name, value in options.items():
+        if value is not None and value is not False:
+            option = "--" + name.replace("_", "-")
+            raise ValueError(f"{option}: the search of a .tflite file is chosen when it is exported")
+    loaded = open_on_device(path)
+
+    def answer(batch: Sequence[str]) -> Iterator[str]:
+        if n_best is None:
+            return iter(loaded.translate(batch))
+        return map(_format_n_best, loaded.n_best(batch, n_best))
+
+    return answer
+
+
+def _emit(answer: Answer, texts: Iterable[str], batch_size: int) -> None:
     """Print the answers batch by batch, so that a pipe flows and a large file takes little memory."""
     remaining = iter(texts)
     while batch := list(islice(remaining, batch_size)):
@@ -80,7 +105,7 @@ def _emit(answer: Callable[[Sequence[str]], Iterator[str]], texts: Iterable[str]
             typer.echo(line)
 
 
-def _converse(answer: Callable[[Sequence[str]], Iterator[str]]) -> None:
+def _converse(answer: Answer) -> None:
     """Answer line by line until Ctrl-D."""
     import readline  # noqa: F401  gives input() its arrow keys and history
 

@@ -1,5 +1,6 @@
 """The tokeniser inside a TensorFlow graph: strings to ids and back where no Python runs."""
 
+import hashlib
 from typing import Any
 
 import tensorflow as tf
@@ -17,7 +18,10 @@ class GraphTokenizer(tf.Module):
     def __init__(self, tokenizer: Tokenizer, name: str | None = None) -> None:
         """Put `tokenizer` into the graph."""
         super().__init__(name=name)
-        self._tokenizer = text.SentencepieceTokenizer(model=tokenizer.model, out_type=tf.int32)
+        # A name of its own: in a loaded SavedModel, nodes of one name share one tokeniser, whatever their models
+        # (https://github.com/tensorflow/text/issues/1304).
+        unique = f"sentencepiece_{hashlib.sha256(tokenizer.model).hexdigest()[:16]}"
+        self._tokenizer = text.SentencepieceTokenizer(model=tokenizer.model, out_type=tf.int32, name=unique)
 
     def encode(self, texts: Any, limit: int) -> tuple[Any, Any]:
         """Tokenise a batch of strings.

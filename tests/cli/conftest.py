@@ -49,6 +49,8 @@ def training(monkeypatch, model):
         return model
 
     monkeypatch.setitem(sys.modules, "keras_s2s.training.trainer", SimpleNamespace(train=train))
+    # The exports have tests of their own, in tests/deploy.
+    monkeypatch.setattr("keras_s2s.cli.build.export_all", lambda model, folder, samples: None)
     return calls
 
 

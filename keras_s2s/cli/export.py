@@ -1,0 +1,98 @@
+"""`keras-s2s export`: a trained model for TensorFlow Serving, or for phones, boards and browsers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from keras_s2s.cli import search_options
+from keras_s2s.cli.console import err, out, quiet_import
+from keras_s2s.cli.model_option import open_model
+
+if TYPE_CHECKING:
+    from keras_s2s.seq2seq import Seq2Seq
+
+app = typer.Typer(help="Export a model: for TensorFlow Serving, or for a device.", no_args_is_help=True)
+
+MEGABYTE = 1_000_000
+
+KerasFile = Annotated[Path, typer.Argument(help="A .keras file.")]
+
+
+@app.command("saved-model")
+def saved_model(
+    model: KerasFile,
+    folder: Annotated[Path, typer.Argument(help="The model's folder; the version becomes a folder in it.")],
+    version: Annotated[int | None, typer.Option(min=0, help="Left out: one more than the highest there is.")] = None,
+    n_best: Annotated[int, typer.Option(min=1, help="Answers that the signature `beam` gives.")] = 4,
+    max_batch: Annotated[int, typer.Option(min=1, help="Most texts in one request.")] = 1024,
+    beam: search_options.Beam = None,
+    length_penalty: search_options.LengthPenalty = None,
+    max_length: search_options.MaxLength = None,
+) -> None:
+    """Write a SavedModel for TensorFlow Serving: strings in, strings out.
+
+    It is verified in a fresh process and then renamed into place as FOLDER/VERSION.
+    """
+    loaded = open_model(model)
+    search = search_options.choose_search(
+        loaded.search, beam=beam, length_penalty=length_penalty, max_length=max_length
+    )
+    with err.status(f"writing and verifying {folder}"):
+        with quiet_import():
+            from keras_s2s.deploy.saved_model import export_saved_model
+        written = export_saved_model(loaded, folder, version=version, search=search, n_best=n_best, max_batch=max_batch)
+    _tell(written, "a fresh process gives the model's answers")
+
+
+@app.command()
+def tflite(
+    model: KerasFile,
+    file: Annotated[Path, typer.Argument(help="The .tflite file; one that exists is replaced.")],
+    quantize: Annotated[
+        Literal["float16", "int8"] | None,
+        typer.Option(help="Smaller weights: float16 halves the file, int8 quarters it and changes some answers."),
+    ] = None,
+    beam: search_options.Beam = None,
+    length_penalty: search_options.LengthPenalty = None,
+    max_length: search_options.MaxLength = None,
+) -> None:
+    """Write one file for phones, boards and browsers (LiteRT), the tokenisers inside.
+
+    `keras-s2s translate --model FILE` runs it without TensorFlow.
+    """
+    loaded = open_model(model)
+    search = search_options.choose_search(
+        loaded.search, beam=beam, length_penalty=length_penalty, max_length=max_length
+    )
+    with err.status(f"writing and verifying {file}"):
+        with quiet_import():
+            from keras_s2s.deploy.tflite import export_tflite
+        written = export_tflite(loaded, file, quantize=quantize, search=search)
+    _tell(written, _agreement(written))
+
+
+def export_all(model: "Seq2Seq", folder: Path, samples: Sequence[str]) -> None:
+    """Write both exports into a folder: `saved_model/<version>/` and `model.tflite`."""
+    with err.status(f"exporting to {folder}"):
+        with quiet_import():
+            from keras_s2s.deploy.saved_model import export_saved_model
+            from keras_s2s.deploy.tflite import export_tflite
+        served = export_saved_model(model, folder / "saved_model", samples=samples)
+        on_device = export_tflite(model, folder / "model.tflite", samples=samples)
+    _tell(served, "for TensorFlow Serving; a fresh process gives the model's answers")
+    _tell(on_device, f"for devices; {_agreement(on_device)}")
+
+
+def _agreement(file: Path) -> str:
+    from keras_s2s.deploy.manifest import read_files
+
+    shares = read_files(file).manifest["agreement"]
+    return f"of {shares['texts']} texts, as the model: greedy {shares['greedy']:.1%}, beam {shares['beam']:.1%}"
+
+
+def _tell(written: Path, verdict: str) -> None:
+    files = [written] if written.is_file() else [path for path in written.rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in files) / MEGABYTE
+    out.print(f"{written} ({size:.1f} MB): {verdict}", markup=False, highlight=False, soft_wrap=True)

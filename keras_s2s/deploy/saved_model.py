@@ -1,0 +1,123 @@
+"""`export_saved_model`: a version folder for TensorFlow Serving."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from keras_s2s.config import SearchConfig
+from keras_s2s.deploy.agreement import require_agreement, sample_texts
+from keras_s2s.deploy.export_search import ExportSearch, choose_searches
+from keras_s2s.deploy.serving_module import ServingModule
+from keras_s2s.deploy.warmup import write_warmup
+from keras_s2s.seq2seq import Seq2Seq
+
+CHECK = Path(__file__).with_name("fresh_check.py")
+CHECK_SECONDS = 600
+
+
+def export_saved_model(
+    model: Seq2Seq,
+    path: str | Path,
+    *,
+    version: int | None = None,
+    search: SearchConfig | None = None,
+    n_best: int = 4,
+    max_batch: int = 1024,
+    samples: Sequence[str] | None = None,
+) -> Path:
+    """Write a model as `<path>/<version>/`, a SavedModel that TensorFlow Serving loads: strings in, strings out.
+
+    Signatures: `serving_default` (texts to translations, log-probabilities and lengths), `beam` (texts to n-best),
+    `encode` and `decode_step` (for clients with a loop of their own). The version is written under another name,
+    verified in a fresh process that imports nothing of keras_s2s, and then renamed into place, so that a server that
+    watches the folder sees whole versions only. A source over the model's limit loses its end, whatever
+    `ModelConfig.overlong` says: a server has no warnings, and an error would fail the whole batch.
+
+    Args:
+        model: The model.
+        path: The model's folder, as the server is told it; made where it is missing.
+        version: The version's number; left out, one more than the highest there is.
+        search: The search of `serving_default`; left out, the model's own.
+        n_best: Hypotheses that `beam` answers with.
+        max_batch: Most texts in a request; more are an INVALID_ARGUMENT.
+        samples: Texts to verify on and to warm up with; where they are few or none, random pieces join them.
+
+    Returns:
+        The version's folder.
+
+    Raises:
+        ValueError: The version exists, an argument lies outside its range, or the written model does not answer as
+            `model` does; nothing is left behind then.
+        OSError: The folder cannot be written.
+    """
+    searches = choose_searches(search or model.search, n_best)
+    if max_batch < 1:
+        raise ValueError(f"max_batch is the number of texts in a request, at least 1; got {max_batch}")
+    require_tensorflow()
+    folder = Path(path)
+    version = _free_version(folder, version)
+    texts = sample_texts(model, samples)
+    folder.mkdir(parents=True, exist_ok=True)
+    # Inside the folder, where a rename is always possible; the server looks at numbers alone.
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished-") as elsewhere:
+        unfinished = Path(elsewhere) / str(version)
+        module = ServingModule(model, searches, max_batch)
+        tf.saved_model.save(module, str(unfinished), signatures=module.signatures())
+        write_warmup(unfinished, texts, module.state_sizes(), max_batch)
+        _verify(model, unfinished, texts, searches)
+        return unfinished.rename(folder / str(version))
+
+
+def require_tensorflow() -> None:
+    """Check that Keras runs on TensorFlow, whose graphs the exports are.
+
+    Raises:
+        ValueError: It runs on something else.
+    """
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        raise ValueError(f"exports are TensorFlow graphs, and Keras runs on {backend}: set KERAS_BACKEND=tensorflow")
+
+
+def _free_version(folder: Path, version: int | None) -> int:
+    taken = {int(child.name) for child in folder.glob("*") if child.name.isdecimal()}
+    if version is None:
+        return max(taken, default=0) + 1
+    if version < 0:
+        raise ValueError(f"version is a number from 0, got {version}")
+    if version in taken:
+        raise ValueError(f"{folder / str(version)} exists: choose another version, or leave it out for the next one")
+    return version
+
+
+def _verify(model: Seq2Seq, folder: Path, texts: list[str], searches: ExportSearch) -> None:
+    """Compare the answers of a fresh process with the model's.
+
+    Raises:
+        ValueError: They differ, or the process failed.
+    """
+    try:
+        finished = subprocess.run(
+            [sys.executable, "-P", str(CHECK), str(folder)],
+            input=json.dumps(texts),
+            capture_output=True,
+            encoding="utf-8",
+            timeout=CHECK_SECONDS,
+            check=False,
+            env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"},
+        )
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"the SavedModel did not answer within {CHECK_SECONDS} s, and was not kept") from None
+    if finished.returncode:
+        cause = (finished.stderr.strip().splitlines() or ["no message"])[-1]
+        raise ValueError(f"the SavedModel does not run in a fresh process, and was not kept: {cause}")
+    answers = json.loads(finished.stdout.splitlines()[-1])
+    require_agreement(texts, model.translate(texts, searches.default), answers["translations"], "the SavedModel")
+    require_agreement(texts, model.translate(texts, searches.beam), answers["beam"], "the SavedModel's beam")

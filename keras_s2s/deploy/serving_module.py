@@ -1,0 +1,150 @@
+"""The graph that TensorFlow Serving runs: strings in, strings out, around the searches of `decoding`."""
+
+from typing import TYPE_CHECKING, Any
+
+import tensorflow as tf
+
+from keras_s2s.config import SearchConfig
+from keras_s2s.data.graph_tokenizer import GraphTokenizer
+from keras_s2s.data.tokenizer import EOS
+from keras_s2s.decoding.inference import Weights, encode, inference_weights, step
+from keras_s2s.decoding.outputs import NEVER, Outputs, next_log_probs
+from keras_s2s.decoding.search import search
+from keras_s2s.deploy.export_search import ExportSearch
+
+if TYPE_CHECKING:
+    from keras_s2s.seq2seq import Seq2Seq
+
+
+class ServingModule(tf.Module):
+    """A model's variables and tokenisers with the four signatures of an export.
+
+    The server checks no shapes, and joins requests along dimension 0: each signature begins with its own checks, and
+    each input and output has the batch as its dimension 0.
+    """
+
+    def __init__(self, model: "Seq2Seq", searches: ExportSearch, max_batch: int) -> None:
+        """Share the model's variables and put its tokenisers into the graph."""
+        super().__init__(name="keras_s2s")
+        self._config = model.config
+        self._searches = searches
+        self._max_batch = max_batch
+        # The variables themselves: a Keras model as trackable would bring its training graph along.
+        self._variables = {name: variable.value for name, variable in inference_weights(model).items()}
+        self._source_tokenizer = GraphTokenizer(model.source_tokenizer, name="source_tokenizer")
+        self._target_tokenizer = GraphTokenizer(model.target_tokenizer, name="target_tokenizer")
+
+    def signatures(self) -> dict[str, Any]:
+        """Trace the signatures, by name."""
+        texts = tf.TensorSpec([None], tf.string, name="texts")
+        token = tf.TensorSpec([None], tf.int32, name="token")
+        sizes = self.state_sizes()
+        state = {name: tf.TensorSpec([None, units], tf.float32, name=name) for name, units in sizes.items()}
+        return {
+            "serving_default": _traced(self.translate, texts=texts),
+            "beam": _traced(self.beam, texts=texts),
+            "encode": _traced(self.encode, texts=texts),
+            "decode_step": _traced(self.decode_step, token=token, **state),
+        }
+
+    def state_sizes(self) -> dict[str, int]:
+        """Return name and width of each part of the decoder's state."""
+        layers = range(1, self._config.layers + 1)
+        return {f"{kind}_{layer}": self._config.units for layer in layers for kind in ("hidden", "cell")}
+
+    def translate(self, texts: Any) -> dict[str, Any]:
+        """Translate texts.
+
+        Args:
+            texts: Source texts. `[batch]`, string
+
+        Returns:
+            `translations`, `[batch]`, string; `log_probs` of their tokens and `<EOS>`, `[batch]`, float32; `lengths` in
+            tokens without `<EOS>`, `[batch]`, int32.
+        """
+        outputs = self._search(texts, self._searches.default)
+        tokens = outputs.tokens[:, 0]  # [batch, limit]
+        return {
+            "translations": self._target_tokenizer.decode(tokens),
+            "log_probs": outputs.log_probs[:, 0],
+            "lengths": tf.reduce_sum(tf.cast(tokens > EOS, tf.int32), axis=1),
+        }
+
+    def beam(self, texts: Any) -> dict[str, Any]:
+        """Translate texts in several ways, best first.
+
+        Args:
+            texts: Source texts. `[batch]`, string
+
+        Returns:
+            `translations`, `[batch, n]`, string, and `log_probs`, `[batch, n]`, float32. Where a text has fewer
+            hypotheses (an empty text has one, `""`) the rest are `""` with a log-probability of -1e9.
+        """
+        n = self._searches.n_best
+        outputs = self._search(texts, self._searches.beam)
+        tokens, log_probs = outputs.tokens[:, :n], outputs.log_probs[:, :n]
+        found = log_probs > NEVER / 2
+        tokens = tf.where(found[:, :, tf.newaxis], tokens, EOS)
+        translations = self._target_tokenizer.decode(tf.reshape(tokens, [-1, tokens.shape[2]]))
+        return {
+            "translations": tf.reshape(translations, [-1, n]),
+            "log_probs": tf.where(found, log_probs, NEVER),
+        }
+
+    def encode(self, texts: Any) -> dict[str, Any]:
+        """Read texts and return the decoder's first state, for a client with a loop of its own.
+
+        Args:
+            texts: Source texts. `[batch]`, string
+
+        Returns:
+            `hidden_i` and `cell_i` of each layer, `[batch, units]`, float32; `lengths` of the sources in tokens,
+            `<EOS>` included, `[batch]`, int32: a source of length 1 has an empty output.
+        """
+        source, length = self._tokenize(texts)
+        return {**encode(self._weights(), source, length, self._config), "lengths": length}
+
+    def decode_step(self, token: Any, **state: Any) -> dict[str, Any]:
+        """Read one token and predict the next one.
+
+        Args:
+            token: The tokens picked last; 1, `<EOS>`, at the start. `[batch]`, int32
+            **state: `hidden_i` and `cell_i` as `encode` or the step before returned them. `[batch, units]`, float32
+
+        Returns:
+            `log_probs` of the next token, `[batch, vocabulary]`, float32, and the following state by the same names.
+        """
+        token = self._checked(tf.ensure_shape(token, [None]))
+        batch = tf.shape(token)[0]
+        for name, array in state.items():
+            state[name] = tf.ensure_shape(array, [None, self._config.units])
+            rows = tf.debugging.assert_equal(tf.shape(array)[0], batch, f"{name} and token differ in their batch size")
+            with tf.control_dependencies([rows]):
+                token = tf.identity(token)
+        logits, following = step(self._weights(), token, state, self._config)
+        return {"log_probs": next_log_probs(logits), **following}
+
+    def _search(self, texts: Any, config: SearchConfig) -> Outputs:
+        source, length = self._tokenize(texts)
+        return search(self._weights(), source, length, self._config, config)
+
+    def _tokenize(self, texts: Any) -> tuple[Any, Any]:
+        """Return ids `[batch, time]`, cut at the model's limit, and their lengths `[batch]`."""
+        # A scalar string would crash the server in the tokeniser; this is an INVALID_ARGUMENT.
+        texts = self._checked(tf.ensure_shape(texts, [None]))
+        return self._source_tokenizer.encode(texts, self._config.max_source_length)
+
+    def _checked(self, batch: Any) -> Any:
+        """Return the batch behind a check of its size."""
+        message = f"the request has more than {self._max_batch} rows, the limit of this export: split it"
+        fits = tf.debugging.assert_less_equal(tf.shape(batch)[0], self._max_batch, message)
+        with tf.control_dependencies([fits]):
+            return tf.identity(batch)
+
+    def _weights(self) -> Weights:
+        # Read once: inside a loop each step would read them again.
+        return {name: tf.convert_to_tensor(variable) for name, variable in self._variables.items()}
+
+
+def _traced(function: Any, **specs: Any) -> Any:
+    return tf.function(function, autograph=False).get_concrete_function(**specs)
