@@ -136,13 +136,14 @@ class Seq2Seq(keras.Model):
             search = self.search if self.search.method != "greedy" else replace(self.search, method="beam")
         if n is not None and n > search.beam_size:
             search = replace(search, beam_size=n)
-        return [
-            [
-                Hypothesis(self.target_tokenizer.decode([tokens])[0], self.target_tokenizer.pieces(tokens), log_prob)
-                for tokens, log_prob in hypotheses[:n]
-            ]
-            for hypotheses in self._search(texts, search, batch_size)
-        ]
+        found = self._search(texts, search, batch_size)
+        if search.method == "sample":  # the draws come in the order of their noise
+            found = [sorted(draws, key=lambda draw: draw[1], reverse=True) for draws in found]
+        return [[self._hypothesis(*hypothesis) for hypothesis in hypotheses[:n]] for hypotheses in found]
+
+    def _hypothesis(self, tokens: list[int], log_prob: float) -> Hypothesis:
+        tokenizer = self.target_tokenizer
+        return Hypothesis(tokenizer.decode([tokens])[0], tokenizer.pieces(tokens), log_prob)
 
     def _search(
         self, texts: Sequence[str], search: SearchConfig, batch_size: int
@@ -180,6 +181,7 @@ class Seq2Seq(keras.Model):
             raise ValueError(f"expected a file name that ends in .keras, got {str(path)!r}")
         if not overwrite and path.exists():
             raise ValueError(f"{path} exists and overwrite is False")
+        path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as folder:
             unfinished = Path(folder) / path.name
             super().save(unfinished, **options)

@@ -66,6 +66,14 @@ def test_n_best_is_ranked_and_as_many_as_asked(trained):
     assert len(trained.n_best(["let's eat"])[0]) == 4
 
 
+def test_samples_are_ranked_too(trained):
+    search = SearchConfig(method="sample", temperature=5.0, beam_size=6)
+    [hypotheses] = trained.n_best(["let's eat"], search=search)
+    scores = [h.log_prob for h in hypotheses]
+    assert len(scores) == 6
+    assert scores == sorted(scores, reverse=True)
+
+
 def test_log_prob_is_the_models(trained):
     """The score of a hypothesis equals the teacher-forced probability of its tokens and `<EOS>`."""
     [[hypothesis]] = trained.n_best(["to eat"], 1)
