@@ -30,13 +30,14 @@ class TokenizerConfig:
         kind: `unigram` for text, `char` for proteins and spelling, `word` for teaching.
         vocabulary_size: Number of ids. Exact for `unigram`; an upper limit for `char` and `word`.
         lowercase: Fold case before anything else.
-        character_coverage: Share of the training text's characters that get an id; the rest is unknown.
+        character_coverage: Share of the training text's characters that get an id of their own; the rest becomes unknown,
+            and is never written. Below 1 for scripts of thousands of characters, or noisy text.
     """
 
     kind: Literal["unigram", "char", "word"] = "unigram"
     vocabulary_size: Annotated[int, Field(ge=4)] = 4000
     lowercase: bool = False
-    character_coverage: Annotated[float, Field(gt=0, le=1)] = 0.9998
+    character_coverage: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
