@@ -30,8 +30,8 @@ class TokenizerConfig:
         kind: `unigram` for text, `char` for proteins and spelling, `word` for teaching.
         vocabulary_size: Number of ids. Exact for `unigram`; an upper limit for `char` and `word`.
         lowercase: Fold case before anything else.
-        character_coverage: Share of the training text's characters that get an id of their own; the rest becomes unknown,
-            and is never written. Below 1 for scripts of thousands of characters, or noisy text.
+        character_coverage: Share of the training text's characters that get an id of their own; the rest becomes
+            unknown, and is never written. Below 1 for scripts of thousands of characters, or noisy text.
     """
 
     kind: Literal["unigram", "char", "word"] = "unigram"
