@@ -138,7 +138,7 @@ class TrainingConfig:
     steps_per_epoch: Count | None = None
     batch_tokens: Count = 3000
     buckets: Count = 8
-    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    learning_rate: Annotated[float, Field(gt=0)] = 4e-3
     warmup_steps: Annotated[int, Field(ge=0)] = 200
     decay: Literal["constant", "cosine"] = "cosine"
     final_learning_rate: Annotated[float, Field(ge=0, le=1)] = 0.05

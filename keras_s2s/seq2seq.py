@@ -74,12 +74,12 @@ class Seq2Seq(keras.Model):
     def compile(self, optimizer: Any = None, loss: Any = None, *, weighted_metrics: Any = None, **options: Any) -> None:
         """Configure training: `keras.Model.compile` with defaults that suit this model.
 
-        Left out, the optimiser is Adam at 0.002 with the gradient's global norm bounded by 1, the loss label-smoothed
+        Left out, the optimiser is Adam at 0.004 with the gradient's global norm bounded by 1, the loss label-smoothed
         cross-entropy, the metrics token accuracy and perplexity. Padding counts in none of them: `weighted_metrics`,
         not `metrics`, are told what is padding.
         """
         super().compile(
-            optimizer=optimizer or keras.optimizers.Adam(2e-3, global_clipnorm=1.0),
+            optimizer=optimizer or keras.optimizers.Adam(4e-3, global_clipnorm=1.0),
             loss=loss or SmoothedCrossentropy(0.1),
             weighted_metrics=weighted_metrics or [TokenAccuracy(), Perplexity()],
             **options,

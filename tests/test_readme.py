@@ -8,6 +8,18 @@ import pytest
 
 COMMAND = re.compile(r"^keras-s2s (\S+)", re.MULTILINE)
 
+MORE = """
+s2s.export_tflite(model, "phrasebook.tflite")
+"""
+# Trained for a few epochs without a schedule, the model is right on most sentences that it never saw, not on all.
+CHECK = """
+texts, targets, _ = zip(*list(pairs.valid)[:200])
+answers = model.translate(texts)
+assert sum(a == t for a, t in zip(answers, targets)) > 100, answers
+device = LiteRTTranslator("phrasebook.tflite").translate(texts)
+assert sum(a == d for a, d in zip(answers, device)) >= 199, list(zip(answers, device))
+"""
+
 
 def blocks(pytestconfig, language):
     text = (pytestconfig.rootpath / "README.md").read_text(encoding="utf-8")
@@ -26,8 +38,7 @@ def test_the_commands_exist(pytestconfig):
 @pytest.mark.slow
 def test_the_python_runs(pytestconfig, tmp_path):
     notebook, device = blocks(pytestconfig, "python")
-    export = "s2s.export_tflite(model, 'phrasebook.tflite')\n"
-    check = "assert model.translate([\"Let's go!\"]) == ['¡Vamos!'], model.translate([\"Let's go!\"])\n"
     script = tmp_path / "readme.py"
-    script.write_text(notebook + check + export + device, encoding="utf-8")
-    subprocess.run([sys.executable, script], cwd=tmp_path, check=True)
+    script.write_text(notebook + MORE + device + CHECK, encoding="utf-8")
+    result = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr[-2000:]
