@@ -49,8 +49,16 @@ class ModelConfig:
         target_tokenizer: The target side's tokeniser.
         embedding: Width of both embeddings.
         units: Width of every LSTM layer's hidden and cell state.
-        layers: Number of LSTM layers on each side.
+        layers: Number of the encoder's LSTM layers.
+        decoder_layers: Number of the decoder's; left out, as many as the encoder's.
+        bidirectional: Split each encoder layer into two halves, of `units / 2` each, that read in opposite
+            directions (Schuster & Paliwal 1997).
+        residual: Add each layer's input to its output, from the second layer on: for deep stacks (He et al. 2016).
+        attention: Let the decoder look at all of the source at each step: `dot` or `general` (Luong, Pham & Manning
+            2015), `additive` (Bahdanau, Cho & Bengio 2015), or `none`, the classic model.
+        tie_embeddings: Take the output layer's weights from the target embedding (Press & Wolf 2017).
         dropout: Share of embedding, layer and output activations dropped in training.
+        word_dropout: Share of tokens, on both sides, whose embedding is dropped whole in training.
         reverse_source: Feed the source last token first (Sutskever et al. 2014, section 3.3).
         max_source_length: Longest source in tokens, `<EOS>` included.
         max_target_length: Longest output in tokens, `<EOS>` included.
@@ -62,11 +70,43 @@ class ModelConfig:
     embedding: Count = 256
     units: Count = 256
     layers: Count = 2
+    decoder_layers: Count | None = None
+    bidirectional: bool = False
+    residual: bool = False
+    attention: Literal["none", "dot", "general", "additive"] = "none"
+    tie_embeddings: bool = False
     dropout: Share = 0.2
+    word_dropout: Share = 0.0
     reverse_source: bool = False
     max_source_length: Annotated[int, Field(ge=2)] = 64
     max_target_length: Annotated[int, Field(ge=2)] = 64
     overlong: Literal["truncate", "error"] = "truncate"
+
+    @model_validator(mode="after")
+    def _fitting(self) -> "ModelConfig":
+        if self.bidirectional and self.units % 2:
+            raise ValueError(f"bidirectional halves units, which must be even; got units = {self.units}")
+        if self.tie_embeddings and self.attention == "none" and self.embedding != self.units:
+            raise ValueError(
+                "tie_embeddings without attention needs embedding and units of one width; "
+                f"got {self.embedding} and {self.units}"
+            )
+        return self
+
+    @property
+    def decoder_depth(self) -> int:
+        """The number of the decoder's layers."""
+        return self.decoder_layers or self.layers
+
+    @property
+    def bridged(self) -> bool:
+        """Whether the decoder's first states are computed from the encoder's, as the stacks differ."""
+        return self.bidirectional or self.decoder_depth != self.layers
+
+    @property
+    def output_width(self) -> int:
+        """The width of what the output layer reads."""
+        return self.embedding if self.tie_embeddings else self.units
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)

@@ -23,6 +23,36 @@ PHRASES = [
 ]
 
 
+ARCHITECTURES = {
+    "classic": {},
+    "deep": {"layers": 3, "residual": True},
+    "reversed": {"reverse_source": True},
+    "shallow_decoder": {"layers": 3, "decoder_layers": 1},
+    "deep_decoder": {"layers": 1, "decoder_layers": 3, "residual": True},
+    "bidirectional": {"bidirectional": True},
+    "dot": {"attention": "dot"},
+    "general": {"attention": "general", "reverse_source": True},
+    "additive": {"attention": "additive"},
+    "tied": {"tie_embeddings": True, "embedding": 12},
+    "everything": {
+        "layers": 3,
+        "decoder_layers": 2,
+        "bidirectional": True,
+        "residual": True,
+        "attention": "general",
+        "tie_embeddings": True,
+        "word_dropout": 0.1,
+    },
+}
+"""Options of ModelConfig by name: every one there is, alone and together."""
+
+
+@pytest.fixture(params=ARCHITECTURES.values(), ids=ARCHITECTURES.keys())
+def architecture(request):
+    """Each set of model options in turn."""
+    return request.param
+
+
 @pytest.fixture(scope="session")
 def phrases():
     """Six pairs, enough for word tokenisers."""

@@ -29,14 +29,15 @@ def test_it_learns_the_phrases(trained, phrases):
 @pytest.mark.parametrize("search", SEARCHES, ids=lambda s: s.method)
 def test_empty_texts_have_empty_translations(trained, search):
     assert trained.translate(["", "  ", "\u200b"], search) == ["", "", ""]
-    assert trained.n_best([""], 3, search) == [[Hypothesis("", (), 0.0)]] or search.method == "sample"
+    [hypotheses] = trained.n_best([""], 3, search)
+    # Three draws of nothing are three; a search finds the one empty output once.
+    assert hypotheses == [Hypothesis("", (), 0.0)] * (3 if search.method == "sample" else 1)
     assert trained.translate([], search) == []
 
 
 @pytest.mark.parametrize("search", SEARCHES[:2], ids=lambda s: s.method)
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_batch_equals_its_sentences_one_by_one(make_model, search, seed):
-    model = make_model(seed=seed, spread=2.5)
+def test_a_batch_equals_its_sentences_one_by_one(make_model, search, architecture):
+    model = make_model(**architecture, spread=2.5)
     texts = ODD + [f"{a} {b} {c}" for a in ("let's", "to") for b in ("go", "eat", "sleep") for c in ("now", "to")]
     together = model.n_best(texts, search=search)
     assert len({hypotheses[0].text for hypotheses in together}) > 3  # the model does tell sources apart

@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 from keras_s2s.data.tokenizer import EOS, PAD
-from keras_s2s.decoding.inference import State
+from keras_s2s.decoding.lstm import State
 from keras_s2s.decoding.outputs import NEVER, Outputs, Step, is_eos, next_log_probs, repeat_rows, write_at
 
 
@@ -31,7 +31,7 @@ def beam_search(step: Step, state: State, finished: Any, limit: int, width: int,
         return ops.logical_and(time < limit, ops.logical_not(ops.all(finished)))
 
     def body(time: Any, finished: Any, token: Any, tokens: Any, score: Any, length: Any, state: State) -> Any:
-        logits, state = step(ops.reshape(token, (-1,)), state)
+        logits, state, _ = step(ops.reshape(token, (-1,)), state)
         vocabulary = logits.shape[-1]
         log_probs = ops.reshape(next_log_probs(logits), (-1, width, vocabulary))
         frozen = ops.where(ops.equal(ops.arange(vocabulary, dtype="int32"), PAD), 0.0, NEVER)

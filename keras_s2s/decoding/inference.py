@@ -4,97 +4,110 @@ The Keras layers train; these few lines answer, the same in Python, in a SavedMo
 variables: the weights come as an argument, `{"encoder_lstm_1/kernel": …}`, named after the layers that own them.
 """
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
 from keras_s2s.config import ModelConfig
+from keras_s2s.decoding.attention import Memory, attend, remember
+from keras_s2s.decoding.lstm import State, Weights, read, read_both_ways, stack_step, state_names
 from keras_s2s.model.encoder import reverse_tokens
 
-Weights = dict[str, Any]
-"""Every trained array by `layer/variable`."""
 
-State = dict[str, Any]
-"""What a decoder carries from step to step: `hidden_i` and `cell_i` of each layer. `[batch, units]` each"""
+class Prediction(NamedTuple):
+    """What one step of the decoder gives.
+
+    Attributes:
+        logits: Of the next token. `[batch, vocabulary]`
+        state: The state after the step.
+        attention: The share of attention that each source position got; `None` where the model has no attention.
+            `[batch, source time]`
+    """
+
+    logits: Any
+    state: State
+    attention: Any = None
 
 
 def inference_weights(model: keras.Model) -> Weights:
     """Return a model's trained variables by `layer/variable`; they stay the model's own."""
-    return {f"{layer.name}/{v.name}": v for layer in model.layers for v in layer.trainable_variables}
+    layers = (part for layer in model.layers for part in _halves(layer))
+    return {f"{layer.name}/{v.name}": v for layer in layers for v in layer.trainable_variables}
 
 
-def encode(weights: Weights, source: Any, length: Any, config: ModelConfig) -> State:
-    """Read the source and return the context vectors: the decoder's first state.
+def _halves(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
+    if isinstance(layer, keras.layers.Bidirectional):
+        yield from (layer.forward_layer, layer.backward_layer)
+    else:
+        yield layer
 
-    The product of the first layer's input and kernel is taken for all steps at once, outside the loop.
+
+def encode(weights: Weights, source: Any, length: Any, config: ModelConfig) -> tuple[State, Memory]:
+    """Read the source.
 
     Args:
         weights: The trained arrays.
         source: Token ids with `<EOS>`, padded with 0 on the right. `[batch, time]`
         length: Tokens of each row, `<EOS>` included. `[batch]`
         config: The model's.
+
+    Returns:
+        The context vectors, the decoder's first state, and the memory that attention looks at.
     """
     if config.reverse_source:
         source = reverse_tokens(source)
     embedded = ops.take(weights["encoder_embedding/embeddings"], ops.transpose(source), axis=0)
-    inputs = ops.matmul(embedded, weights["encoder_lstm_1/kernel"])  # [time, batch, 4 * units]
-    zeros = ops.zeros((ops.shape(source)[0], config.units), dtype=inputs.dtype)
-    state = {name: zeros for layer in _layers(config) for name in _names(layer)}
-
-    def body(time: Any, state: State) -> tuple[Any, State]:
-        following = _stack("encoder", weights, ops.take(inputs, time, axis=0), state, config)
-        reading = ops.expand_dims(time < length, 1)  # a shorter row keeps the state of its own last token
-        return time + 1, {name: ops.where(reading, following[name], state[name]) for name in state}
-
-    longest = ops.max(length)
-    _, state = ops.while_loop(lambda time, _: time < longest, body, (ops.zeros((), "int32"), state))
-    return state
+    layers = [f"encoder_lstm_{layer}" for layer in range(1, config.layers + 1)]
+    attends = config.attention != "none"
+    if config.bidirectional:
+        state, outputs = read_both_ways(weights, layers, embedded, length, residual=config.residual)
+    else:
+        state, outputs = read(weights, layers, embedded, length, residual=config.residual, keep_outputs=attends)
+    if config.bridged:
+        state = _bridge(weights, state, config)
+    return state, remember(weights, outputs, length, config) if attends else {}
 
 
-def step(weights: Weights, token: Any, state: State, config: ModelConfig) -> tuple[Any, State]:
+def _bridge(weights: Weights, state: State, config: ModelConfig) -> State:
+    """Compute the decoder's first state from that of all encoder layers, as `model.bridge` does in training."""
+    encoder = [state_names(layer) for layer in range(1, config.layers + 1)]
+    hidden, cell = (ops.concatenate([state[names[i]] for names in encoder], axis=-1) for i in range(2))
+    first: State = {}
+    for layer in range(1, config.decoder_depth + 1):
+        own_hidden, own_cell = state_names(layer)
+        first[own_hidden] = ops.tanh(_dense(weights, f"bridge_hidden_{layer}", hidden))
+        first[own_cell] = _dense(weights, f"bridge_cell_{layer}", cell)
+    return first
+
+
+def step(
+    weights: Weights, token: Any, state: State, memory: Memory, config: ModelConfig, *, beams: int = 1
+) -> Prediction:
     """Read one token and predict the next one.
 
     Args:
         weights: The trained arrays.
         token: The token picked last, `<EOS>` at the start. `[batch]`
         state: The state after the tokens before it.
+        memory: The sources' memory, of one row for `beams` rows of the rest.
         config: The model's.
-
-    Returns:
-        Logits of the next token, `[batch, vocabulary]`, and the following state.
+        beams: Rows of each source, side by side.
     """
+    layers = [f"decoder_lstm_{layer}" for layer in range(1, config.decoder_depth + 1)]
     embedded = ops.take(weights["decoder_embedding/embeddings"], token, axis=0)
-    inputs = ops.matmul(embedded, weights["decoder_lstm_1/kernel"])  # [batch, 4 * units]
-    state = _stack("decoder", weights, inputs, state, config)
-    top = state[f"hidden_{config.layers}"]
-    return ops.matmul(top, weights["decoder_output/kernel"]) + weights["decoder_output/bias"], state
+    products = ops.matmul(embedded, weights[f"{layers[0]}/kernel"])  # [batch, 4 * units]
+    output, state = stack_step(weights, layers, products, state, config.residual)
+    attention = None
+    if memory:
+        output, attention = attend(weights, output, memory, config, beams)
+    if config.tie_embeddings:
+        logits = ops.matmul(output, ops.transpose(weights["decoder_embedding/embeddings"]))
+    else:
+        logits = _dense(weights, "decoder_output", output)
+    return Prediction(logits, state, attention)
 
 
-def _stack(side: str, weights: Weights, inputs: Any, state: State, config: ModelConfig) -> State:
-    """Run one step through a stack of LSTM layers, given the first layer's `x · kernel`. `[batch, 4 * units]`"""
-    following: State = {}
-    for layer in _layers(config):
-        hidden, cell = _names(layer)
-        name = f"{side}_lstm_{layer}"
-        if layer > 1:
-            inputs = ops.matmul(following[f"hidden_{layer - 1}"], weights[f"{name}/kernel"])
-        recurrent = ops.matmul(state[hidden], weights[f"{name}/recurrent_kernel"])
-        gates = inputs + recurrent + weights[f"{name}/bias"]
-        following[hidden], following[cell] = _lstm_cell(gates, state[cell])
-    return following
-
-
-def _lstm_cell(gates: Any, cell: Any) -> tuple[Any, Any]:
-    """Return the next hidden and cell state from the four gates' inputs, in Keras's order."""
-    write, forget, candidate, output = ops.split(gates, 4, axis=-1)  # [batch, units] each
-    cell = ops.sigmoid(forget) * cell + ops.sigmoid(write) * ops.tanh(candidate)
-    return ops.sigmoid(output) * ops.tanh(cell), cell
-
-
-def _layers(config: ModelConfig) -> range:
-    return range(1, config.layers + 1)
-
-
-def _names(layer: int) -> tuple[str, str]:
-    return f"hidden_{layer}", f"cell_{layer}"
+def _dense(weights: Weights, layer: str, inputs: Any) -> Any:
+    return ops.matmul(inputs, weights[f"{layer}/kernel"]) + weights[f"{layer}/bias"]

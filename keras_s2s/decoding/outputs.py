@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from keras_s2s.data.tokenizer import EOS, PAD, UNKNOWN
-from keras_s2s.decoding.inference import State
+from keras_s2s.decoding.inference import Prediction
+from keras_s2s.decoding.lstm import State
 
-Step = Callable[[Any, State], tuple[Any, State]]
-"""`(token [batch], state)` to `(logits [batch, vocabulary], next state)`: all that a search knows of a model."""
+Step = Callable[[Any, State], Prediction]
+"""`(token [batch], state)` to the logits of the next token and the next state: all that a search knows of a model."""
 
 NEVER = -1e9
 """The log-probability of what cannot be; finite, since minus infinity would breed NaN."""

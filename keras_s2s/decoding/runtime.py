@@ -11,7 +11,7 @@ from keras import ops
 
 from keras_s2s.config import ModelConfig, SearchConfig
 from keras_s2s.data.tokenizer import PAD
-from keras_s2s.decoding.inference import Weights
+from keras_s2s.decoding.lstm import Weights
 from keras_s2s.decoding.outputs import NEVER, Outputs
 from keras_s2s.decoding.search import output_limit, search
 

@@ -7,7 +7,8 @@ from keras import ops
 from keras_s2s.config import ModelConfig, SearchConfig
 from keras_s2s.decoding.beam import beam_search
 from keras_s2s.decoding.greedy import greedy_search
-from keras_s2s.decoding.inference import State, Weights, encode, step
+from keras_s2s.decoding.inference import Prediction, encode, step
+from keras_s2s.decoding.lstm import State, Weights
 from keras_s2s.decoding.outputs import Outputs
 from keras_s2s.decoding.sampling import sample_search
 
@@ -25,18 +26,19 @@ def search(
         config: Which search.
         noise: For `sample` alone: uniform numbers. `[batch, draws, output_limit(model, config)]`
     """
+    beams = 1 if config.method == "greedy" else config.beam_size
+    state, memory = encode(weights, source, length, model)
 
-    def next_step(token: Any, state: State) -> tuple[Any, State]:
-        return step(weights, token, state, model)
+    def next_step(token: Any, state: State) -> Prediction:
+        return step(weights, token, state, memory, model, beams=beams)
 
-    state = encode(weights, source, length, model)
     empty = ops.less_equal(length, 1)
     limit = output_limit(model, config)
     match config.method:
         case "greedy":
             return greedy_search(next_step, state, empty, limit)
         case "beam":
-            return beam_search(next_step, state, empty, limit, config.beam_size, config.length_penalty)
+            return beam_search(next_step, state, empty, limit, beams, config.length_penalty)
         case "sample":
             return sample_search(next_step, state, empty, noise, config)
 

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from keras_s2s.config import SearchConfig
-from keras_s2s.decoding.inference import Weights, encode, inference_weights, step
+from keras_s2s.decoding.attention import split_memory
+from keras_s2s.decoding.inference import encode, inference_weights, step
+from keras_s2s.decoding.lstm import Weights
 from keras_s2s.decoding.outputs import Outputs, next_log_probs
 from keras_s2s.decoding.search import search
 
@@ -28,43 +30,48 @@ class MobileModule(tf.Module):
         self._variables = {name: variable.value for name, variable in inference_weights(model).items()}
 
     def signatures(self) -> dict[str, Any]:
-        """Trace the signatures, by name."""
+        """Trace the signatures, by name. `decode_step` takes the last token and whatever `encode` returns."""
         source = tf.TensorSpec([1, self._config.max_source_length], tf.int32, name="source")
         length = tf.TensorSpec([1], tf.int32, name="source_length")
         token = tf.TensorSpec([1], tf.int32, name="token")
-        names = [f"{kind}_{layer + 1}" for layer in range(self._config.layers) for kind in ("hidden", "cell")]
-        state = {name: tf.TensorSpec([1, self._config.units], tf.float32, name=name) for name in names}
+        encode = _traced(self.encode, source=source, source_length=length)
+        state = {name: tf.TensorSpec(x.shape, x.dtype, name=name) for name, x in encode.structured_outputs.items()}
         return {
-            "encode": _traced(self.encode, source=source, source_length=length),
+            "encode": encode,
             "decode_step": _traced(self.decode_step, token=token, **state),
             "greedy": _traced(self.greedy, source=source, source_length=length),
             "beam": _traced(self.beam, source=source, source_length=length),
         }
 
     def encode(self, source: Any, source_length: Any) -> dict[str, Any]:
-        """Read a text and return the decoder's first state.
+        """Read a text and return what `decode_step` takes.
 
         Args:
             source: Ids with `<EOS>`, padded with 0. `[1, max_source_length]`, int32
             source_length: Tokens, `<EOS>` included. `[1]`, int32
 
         Returns:
-            `hidden_i` and `cell_i` of each layer. `[1, units]`, float32
+            The decoder's first state, `hidden_i` and `cell_i` of each layer, `[1, units]`, float32; where the model has
+            attention, also the memory that it looks at.
         """
-        return encode(self._weights(), source, source_length, self._config)
+        state, memory = encode(self._weights(), source, source_length, self._config)
+        return {**state, **memory}
 
-    def decode_step(self, token: Any, **state: Any) -> dict[str, Any]:
+    def decode_step(self, token: Any, **arrays: Any) -> dict[str, Any]:
         """Read one token and predict the next one.
 
         Args:
             token: The token picked last; 1, `<EOS>`, at the start. `[1]`, int32
-            **state: What `encode` or the step before returned. `[1, units]`, float32
+            **arrays: All that `encode` returned, the state as the step before left it.
 
         Returns:
-            `log_probs` of the next token, `[1, vocabulary]`, float32, and the following state by the same names.
+            `log_probs` of the next token, `[1, vocabulary]`, float32; the following state; where the model has
+            attention, the `attention` that each source position got, `[1, max_source_length]`, float32.
         """
-        logits, following = step(self._weights(), token, state, self._config)
-        return {"log_probs": next_log_probs(logits), **following}
+        state, memory = split_memory(arrays)
+        logits, state, attention = step(self._weights(), token, state, memory, self._config)
+        looked = {} if attention is None else {"attention": attention}
+        return {"log_probs": next_log_probs(logits), **state, **looked}
 
     def greedy(self, source: Any, source_length: Any) -> dict[str, Any]:
         """Translate by greedy search.

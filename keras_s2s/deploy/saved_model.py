@@ -69,8 +69,9 @@ def export_saved_model(
     with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished-") as elsewhere:
         unfinished = Path(elsewhere) / str(version)
         module = ServingModule(model, searches, max_batch)
-        tf.saved_model.save(module, str(unfinished), signatures=module.signatures())
-        write_warmup(unfinished, texts, module.state_sizes(), max_batch)
+        signatures = module.signatures()
+        tf.saved_model.save(module, str(unfinished), signatures=signatures)
+        write_warmup(unfinished, texts, signatures["decode_step"].structured_input_signature[1], max_batch)
         _verify(model, unfinished, texts, searches)
         return unfinished.rename(folder / str(version))
 

@@ -7,7 +7,9 @@ import tensorflow as tf
 from keras_s2s.config import SearchConfig
 from keras_s2s.data.graph_tokenizer import GraphTokenizer
 from keras_s2s.data.tokenizer import EOS
-from keras_s2s.decoding.inference import Weights, encode, inference_weights, step
+from keras_s2s.decoding.attention import split_memory
+from keras_s2s.decoding.inference import encode, inference_weights, step
+from keras_s2s.decoding.lstm import Weights
 from keras_s2s.decoding.outputs import NEVER, Outputs, next_log_probs
 from keras_s2s.decoding.search import search
 from keras_s2s.deploy.export_search import ExportSearch
@@ -38,19 +40,16 @@ class ServingModule(tf.Module):
         """Trace the signatures, by name."""
         texts = tf.TensorSpec([None], tf.string, name="texts")
         token = tf.TensorSpec([None], tf.int32, name="token")
-        sizes = self.state_sizes()
-        state = {name: tf.TensorSpec([None, units], tf.float32, name=name) for name, units in sizes.items()}
+        encode = _traced(self.encode, texts=texts)
+        state = {name: tf.TensorSpec(x.shape, x.dtype, name=name) for name, x in encode.structured_outputs.items()}
+        if self._config.attention == "none":
+            state.pop("lengths")
         return {
             "serving_default": _traced(self.translate, texts=texts),
             "beam": _traced(self.beam, texts=texts),
-            "encode": _traced(self.encode, texts=texts),
+            "encode": encode,
             "decode_step": _traced(self.decode_step, token=token, **state),
         }
-
-    def state_sizes(self) -> dict[str, int]:
-        """Return name and width of each part of the decoder's state."""
-        layers = range(1, self._config.layers + 1)
-        return {f"{kind}_{layer}": self._config.units for layer in layers for kind in ("hidden", "cell")}
 
     def translate(self, texts: Any) -> dict[str, Any]:
         """Translate texts.
@@ -77,8 +76,9 @@ class ServingModule(tf.Module):
             texts: Source texts. `[batch]`, string
 
         Returns:
-            `translations`, `[batch, n]`, string, and `log_probs`, `[batch, n]`, float32. Where a text has fewer
-            hypotheses (an empty text has one, `""`) the rest are `""` with a log-probability of -1e9.
+            `translations`, `[batch, n]`, string; `pieces` that they are made of, a space between two, `[batch, n]`,
+            string; and `log_probs`, `[batch, n]`, float32. Where a text has fewer hypotheses (an empty text has one,
+            `""`) the rest are `""` with a log-probability of -1e9.
         """
         n = self._searches.n_best
         outputs = self._search(texts, self._searches.beam)
@@ -88,6 +88,7 @@ class ServingModule(tf.Module):
         translations = self._target_tokenizer.decode(tf.reshape(tokens, [-1, tokens.shape[2]]))
         return {
             "translations": tf.reshape(translations, [-1, n]),
+            "pieces": self._target_tokenizer.pieces(tokens),
             "log_probs": tf.where(found, log_probs, NEVER),
         }
 
@@ -99,30 +100,38 @@ class ServingModule(tf.Module):
 
         Returns:
             `hidden_i` and `cell_i` of each layer, `[batch, units]`, float32; `lengths` of the sources in tokens,
-            `<EOS>` included, `[batch]`, int32: a source of length 1 has an empty output.
+            `<EOS>` included, `[batch]`, int32: a source of length 1 has an empty output. With attention also `memory`
+            and, but for `dot`, `keys`, `[batch, max_source_length, units]`, float32.
         """
         source, length = self._tokenize(texts)
-        return {**encode(self._weights(), source, length, self._config), "lengths": length}
+        if self._config.attention != "none":  # of one length in all requests, so that the server can batch them
+            source = tf.pad(source, [[0, 0], [0, self._config.max_source_length - tf.shape(source)[1]]])
+            source = tf.ensure_shape(source, [None, self._config.max_source_length])
+        state, memory = encode(self._weights(), source, length, self._config)
+        return {**state, **memory, "lengths": length}
 
     def decode_step(self, token: Any, **state: Any) -> dict[str, Any]:
         """Read one token and predict the next one.
 
         Args:
             token: The tokens picked last; 1, `<EOS>`, at the start. `[batch]`, int32
-            **state: `hidden_i` and `cell_i` as `encode` or the step before returned them. `[batch, units]`, float32
+            **state: What `encode` returned, and of it what the step before changed; `lengths` with attention alone.
 
         Returns:
-            `log_probs` of the next token, `[batch, vocabulary]`, float32, and the following state by the same names.
+            `log_probs` of the next token, `[batch, vocabulary]`, float32; what changed of the state, by the same names;
+            with attention also `attention`, the share of each source position, `[batch, max_source_length]`, float32.
         """
         token = self._checked(tf.ensure_shape(token, [None]))
         batch = tf.shape(token)[0]
         for name, array in state.items():
-            state[name] = tf.ensure_shape(array, [None, self._config.units])
+            state[name] = tf.ensure_shape(array, array.shape)
             rows = tf.debugging.assert_equal(tf.shape(array)[0], batch, f"{name} and token differ in their batch size")
             with tf.control_dependencies([rows]):
                 token = tf.identity(token)
-        logits, following = step(self._weights(), token, state, self._config)
-        return {"log_probs": next_log_probs(logits), **following}
+        state, memory = split_memory(state)
+        logits, following, attention = step(self._weights(), token, state, memory, self._config)
+        seen = {} if attention is None else {"attention": attention}
+        return {"log_probs": next_log_probs(logits), **following, **seen}
 
     def _search(self, texts: Any, config: SearchConfig) -> Outputs:
         source, length = self._tokenize(texts)

@@ -22,34 +22,32 @@ _MODEL_SIGNATURE = 3
 _KEY, _VALUE = 1, 2
 
 
-def write_warmup(folder: Path, texts: Sequence[str], state: Mapping[str, int], max_batch: int) -> None:
+def write_warmup(folder: Path, texts: Sequence[str], step: Mapping[str, tf.TensorSpec], max_batch: int) -> None:
     """Write the warm-up records of an export.
 
     Args:
         folder: The version's folder.
         texts: Sample texts.
-        state: Name and width of each part of the decoder's state.
+        step: The inputs of `decode_step`, by name.
         max_batch: Most rows that the export takes.
     """
     path = folder / PLACE
     path.parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
-        for signature, inputs in _requests(texts, state, max_batch):
+        for signature, inputs in _requests(texts, step, max_batch):
             writer.write(_prediction_log(signature, inputs))
 
 
 def _requests(
-    texts: Sequence[str], state: Mapping[str, int], max_batch: int
+    texts: Sequence[str], step: Mapping[str, tf.TensorSpec], max_batch: int
 ) -> Iterator[tuple[str, dict[str, np.ndarray[Any, Any]]]]:
     encoded = [text.encode() for text in texts if text.strip()] or [b"a"]
     for size in (size for size in BATCH_SIZES if size <= max_batch):
         batch = np.array((encoded * size)[:size], object)
         for signature in ("serving_default", "beam", "encode"):
             yield signature, {"texts": batch}
-        arrays: dict[str, np.ndarray[Any, Any]] = {
-            name: np.zeros((size, units), np.float32) for name, units in state.items()
-        }
-        yield "decode_step", {"token": np.ones(size, np.int32), **arrays}
+        # Ones serve: the token is `<EOS>` then, and a source at least one token long.
+        yield "decode_step", {n: np.ones((size, *x.shape[1:]), x.dtype.as_numpy_dtype) for n, x in step.items()}
 
 
 def _prediction_log(signature: str, inputs: Mapping[str, np.ndarray[Any, Any]]) -> bytes:

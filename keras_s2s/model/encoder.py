@@ -1,6 +1,6 @@
 """The encoder: source ids to context vectors."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
@@ -12,32 +12,69 @@ States = list[tuple[Any, Any]]
 """Hidden and cell state of each layer, bottom first. `[batch, units]` each"""
 
 
-def encode_source(source: Any, config: ModelConfig, vocabulary: int) -> States:
+class Encoded(NamedTuple):
+    """What the encoder made of a source.
+
+    Attributes:
+        states: The context vectors: the states of every LSTM layer after each source's own last token.
+        outputs: The top layer's output at every step, which attention looks at; it carries the padding as its Keras
+            mask. `[batch, time, units]`
+    """
+
+    states: States
+    outputs: Any
+
+
+def encode_source(source: Any, config: ModelConfig, vocabulary: int) -> Encoded:
     """Apply the encoder's layers (Sutskever, Vinyals & Le 2014).
 
     Args:
         source: Token ids, padded with 0 on the right. `[batch, time]`
-        config: Sizes.
+        config: Sizes and options.
         vocabulary: Number of source ids.
-
-    Returns:
-        The context vectors: the states of every LSTM layer after each source's own last token.
     """
     if config.reverse_source:
         source = ReverseTokens(name="encoder_reverse")(source)
     x = keras.layers.Embedding(vocabulary, config.embedding, mask_zero=True, name="encoder_embedding")(source)
+    x = word_dropout(config, "encoder_word_dropout")(x)
     states = []
     for layer in range(1, config.layers + 1):
-        x = dropout(config, f"encoder_dropout_{layer}")(x)  # [batch, time, units]
-        lstm = keras.layers.LSTM(config.units, return_sequences=True, return_state=True, name=f"encoder_lstm_{layer}")
-        x, hidden, cell = lstm(x)
-        states.append((hidden, cell))
-    return states
+        inputs = dropout(config, f"encoder_dropout_{layer}")(x)  # [batch, time, units]
+        outputs, state = _read(inputs, config, f"encoder_lstm_{layer}")
+        states.append(state)
+        residual = config.residual and layer > 1
+        x = keras.layers.Add(name=f"encoder_residual_{layer}")([outputs, x]) if residual else outputs
+    return Encoded(states, x)
+
+
+def _read(inputs: Any, config: ModelConfig, name: str) -> tuple[Any, tuple[Any, Any]]:
+    """Apply one LSTM layer, or its two halves that read in opposite directions (Schuster & Paliwal 1997).
+
+    Returns:
+        Its outputs, `[batch, time, units]`, and its last states, hidden and cell, `[batch, units]` each.
+    """
+    options = {"return_sequences": True, "return_state": True, "name": name}
+    if not config.bidirectional:
+        outputs, hidden, cell = keras.layers.LSTM(config.units, **options)(inputs)
+        return outputs, (hidden, cell)
+    halves = keras.layers.LSTM(config.units // 2, **options)
+    outputs, *states = keras.layers.Bidirectional(halves, name=name)(inputs)
+    forward, backward = states[:2], states[2:]
+    hidden, cell = (
+        keras.layers.Concatenate(name=f"{name}_{kind}")([forward[i], backward[i]])
+        for i, kind in enumerate(("hidden", "cell"))
+    )
+    return outputs, (hidden, cell)
 
 
 def dropout(config: ModelConfig, name: str) -> keras.layers.Dropout:
     """Return dropout that leaves out the same units at every time step (Gal & Ghahramani 2016, arXiv:1512.05287)."""
     return keras.layers.Dropout(config.dropout, noise_shape=(None, 1, None), name=name)
+
+
+def word_dropout(config: ModelConfig, name: str) -> keras.layers.Dropout:
+    """Return dropout of whole tokens' embeddings (Sennrich & Zhang 2019, arXiv:1905.11901, section 4.2)."""
+    return keras.layers.Dropout(config.word_dropout, noise_shape=(None, None, 1), name=name)
 
 
 def reverse_tokens(source: Any) -> Any:

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from keras_s2s.config import ModelConfig
+from keras_s2s.model.bridge import bridge_states
 from keras_s2s.model.decoder import decode_target
 from keras_s2s.model.encoder import encode_source
 
@@ -18,6 +19,7 @@ def build_network(config: ModelConfig, source_vocabulary: int, target_vocabulary
     """
     source = keras.Input((None,), dtype="int32", name="source")
     target = keras.Input((None,), dtype="int32", name="target")
-    states = encode_source(source, config, source_vocabulary)
-    logits = decode_target(target, states, config, target_vocabulary)
+    encoded = encode_source(source, config, source_vocabulary)
+    states = bridge_states(encoded.states, config)
+    logits = decode_target(target, states, encoded.outputs, config, target_vocabulary)
     return {"source": source, "target": target}, logits

@@ -1,9 +1,11 @@
 """The inference graph gives what the training graph gives."""
 
+import keras
 import numpy as np
 import pytest
 
 from keras_s2s.decoding.inference import encode, inference_weights, step
+from keras_s2s.decoding.outputs import repeat_rows
 
 
 def rows(model, seed=0, batch=4, time=7):
@@ -17,33 +19,65 @@ def rows(model, seed=0, batch=4, time=7):
     return source, lengths
 
 
-@pytest.mark.parametrize("layers", [1, 2, 3])
-@pytest.mark.parametrize("reverse_source", [False, True])
-def test_steps_equal_teacher_forcing(make_model, layers, reverse_source):
-    model = make_model(layers=layers, reverse_source=reverse_source, spread=1.5)
+def test_steps_equal_teacher_forcing(make_model, architecture):
+    model = make_model(**architecture, spread=1.5)
     source, lengths = rows(model)
     target = np.random.default_rng(1).integers(1, len(model.target_tokenizer), (4, 6)).astype("int32")
     expected = model.predict({"source": source, "target": target}, verbose=0)  # [batch, time, vocabulary]
     weights = inference_weights(model)
-    state = encode(weights, source, lengths, model.config)
+    state, memory = encode(weights, source, lengths, model.config)
     for time in range(target.shape[1]):
-        logits, state = step(weights, target[:, time], state, model.config)
+        logits, state, _ = step(weights, target[:, time], state, memory, model.config)
         assert np.asarray(logits) == pytest.approx(expected[:, time], abs=2e-5)
 
 
-def test_a_row_is_encoded_as_if_alone(make_model):
-    model = make_model(spread=2.0)
+def test_a_row_is_encoded_as_if_alone(make_model, architecture):
+    model = make_model(**architecture, spread=2.0)
     weights = inference_weights(model)
     source, lengths = rows(model)
-    together = encode(weights, source, lengths, model.config)
+    together, memory = encode(weights, source, lengths, model.config)
     for i, n in enumerate(lengths):
-        alone = encode(weights, source[i : i + 1, :n], lengths[i : i + 1], model.config)
+        alone, own_memory = encode(weights, source[i : i + 1, :n], lengths[i : i + 1], model.config)
         for name, state in alone.items():
             assert np.asarray(state)[0] == pytest.approx(np.asarray(together[name])[i], abs=1e-5)
+        for name in own_memory.keys() - {"lengths"}:
+            assert np.asarray(own_memory[name])[0] == pytest.approx(np.asarray(memory[name])[i, :n], abs=1e-5)
 
 
-def test_weights_are_the_models_own(make_model):
-    model = make_model()
+@pytest.mark.parametrize("attention", ["dot", "general", "additive"])
+def test_attention_is_the_networks_own_and_never_on_padding(make_model, attention):
+    model = make_model(attention=attention, spread=8.0)
+    source, lengths = rows(model)
+    target = np.ones((4, 1), "int32")
+    layer = model.get_layer("attention")
+    inner = keras.Model(model.inputs, layer.input)
+    asked, values, keys = inner.predict({"source": source, "target": target}, verbose=0)
+    mask = [None, source != 0]
+    _, expected = layer([asked, values, keys], mask=mask, return_attention_scores=True)
+    weights = inference_weights(model)
+    state, memory = encode(weights, source, lengths, model.config)
+    attention = np.asarray(step(weights, target[:, 0], state, memory, model.config).attention)
+    assert attention == pytest.approx(np.asarray(expected)[:, 0], abs=1e-5)
+    assert attention.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert (attention[source == 0] == 0).all()
+    assert attention[0].max() > 1.5 / 7  # it does choose
+
+
+@pytest.mark.parametrize("attention", ["dot", "general", "additive"])
+def test_beams_share_the_memory_of_their_source(make_model, attention):
+    model = make_model(attention=attention, spread=2.0)
+    source, lengths = rows(model)
+    weights = inference_weights(model)
+    state, memory = encode(weights, source, lengths, model.config)
+    tokens = np.arange(12, dtype="int32") % len(model.target_tokenizer)
+    together = step(weights, tokens, repeat_rows(state, 3), memory, model.config, beams=3)
+    for beam in range(3):
+        alone = step(weights, tokens[beam::3], state, memory, model.config)
+        assert np.asarray(together.logits)[beam::3] == pytest.approx(np.asarray(alone.logits), abs=1e-5)
+
+
+def test_weights_are_the_models_own(make_model, architecture):
+    model = make_model(**architecture)
     weights = inference_weights(model)
     assert len(weights) == len(model.trainable_variables)
     assert all(any(w is v for v in model.trainable_variables) for w in weights.values())

@@ -12,6 +12,7 @@ from keras_s2s.config import SearchConfig
 from keras_s2s.data.tokenizer import EOS, PAD, UNKNOWN
 from keras_s2s.decoding.beam import beam_search
 from keras_s2s.decoding.greedy import greedy_search
+from keras_s2s.decoding.inference import Prediction
 from keras_s2s.decoding.outputs import NEVER
 from keras_s2s.decoding.sampling import sample_search
 
@@ -31,7 +32,7 @@ def model(table):
 
     def step(token, state):
         index = (state["row"] * VOCABULARY + state["before"]) * VOCABULARY + token
-        return ops.take(flat, index, axis=0), {"row": state["row"], "before": token}
+        return Prediction(ops.take(flat, index, axis=0), {"row": state["row"], "before": token})
 
     state = {"row": ops.arange(BATCH, dtype="int32"), "before": ops.zeros((BATCH,), "int32")}
     return step, state, ops.zeros((BATCH,), "bool")

@@ -23,6 +23,7 @@ from keras_s2s.config import (
     TokenizerConfig,
     TrainingConfig,
     dump_config,
+    load_config,
 )
 from keras_s2s.data.corpus import Pair
 from keras_s2s.seq2seq import Seq2Seq, load
@@ -140,12 +141,16 @@ def test_a_finished_run_started_again_only_answers(config, tmp_path):
 
 
 def test_another_configuration_is_refused_or_starts_anew(config, tmp_path):
-    run(with_training(config, epochs=1), tmp_path / "run")
-    other = with_training(config, epochs=2)
+    folder = tmp_path / "run"
+    run(with_training(config, epochs=2), folder)
+    other = replace(config, model=replace(config.model, units=24), training=replace(config.training, epochs=1))
     with pytest.raises(ValueError, match="another configuration"):
-        run(other, tmp_path / "run")
-    run(other, tmp_path / "run", resume=False)
-    assert Checkpoints(tmp_path / "run" / "checkpoints").epochs() == [2] or (tmp_path / "run" / "model.keras").exists()
+        run(other, folder)
+    assert load(folder / "model.keras").config.units == 16  # the refusal left the run as it was
+    run(other, folder, resume=False)
+    assert load(folder / "model.keras").config.units == 24
+    assert load_config(folder / "config.toml") == other
+    assert Checkpoints(folder / "checkpoints").epochs() == [1]
 
 
 def test_short_epochs_mixed_precision_and_a_mask(config, tmp_path):

@@ -1,0 +1,123 @@
+"""LSTM layers as pure functions over a dictionary of weights."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras import ops
+
+Weights = dict[str, Any]
+"""Every trained array by `layer/variable`."""
+
+State = dict[str, Any]
+"""Short- and long-term memory of a stack: `hidden_i` and `cell_i` of each layer, from 1. `[batch, units]` each"""
+
+
+def state_names(layer: int) -> tuple[str, str]:
+    """Return the names of a layer's hidden and cell state; layers count from 1."""
+    return f"hidden_{layer}", f"cell_{layer}"
+
+
+def stack_step(
+    weights: Weights, layers: Sequence[str], products: Any, state: State, residual: bool
+) -> tuple[Any, State]:
+    """Run one step through a stack of layers.
+
+    Args:
+        weights: The trained arrays.
+        layers: Names of the layers, bottom first.
+        products: The first layer's input times its kernel. `[batch, 4 * units]`
+        state: The state before the step.
+        residual: Whether layers above the first add their input to their output.
+
+    Returns:
+        The top layer's output, `[batch, units]`, and the state after the step.
+    """
+    following: State = {}
+    output: Any = None
+    for number, layer in enumerate(layers, start=1):
+        hidden, cell = state_names(number)
+        if number > 1:
+            products = ops.matmul(output, weights[f"{layer}/kernel"])
+        recurrent = ops.matmul(state[hidden], weights[f"{layer}/recurrent_kernel"])
+        gates = products + recurrent + weights[f"{layer}/bias"]
+        following[hidden], following[cell] = _cell(gates, state[cell])
+        output = following[hidden] + output if residual and number > 1 else following[hidden]
+    return output, following
+
+
+def _cell(gates: Any, cell: Any) -> tuple[Any, Any]:
+    """Return the next hidden and cell state from the four gates' inputs, in Keras's order."""
+    write, forget, candidate, output = ops.split(gates, 4, axis=-1)  # [batch, units] each
+    cell = ops.sigmoid(forget) * cell + ops.sigmoid(write) * ops.tanh(candidate)
+    return ops.sigmoid(output) * ops.tanh(cell), cell
+
+
+def read(
+    weights: Weights,
+    layers: Sequence[str],
+    inputs: Any,
+    length: Any,
+    *,
+    residual: bool = False,
+    backward: bool = False,
+    keep_outputs: bool = True,
+) -> tuple[State, Any]:
+    """Run a stack of layers over whole rows, from zero states.
+
+    The product of the first layer's input and kernel is taken for all steps at once, outside the loop.
+
+    Args:
+        weights: The trained arrays.
+        layers: Names of the layers, bottom first.
+        inputs: What the first one reads. `[time, batch, width]`
+        length: Tokens of each row. `[batch]`
+        residual: Whether layers above the first add their input to their output.
+        backward: Read from each row's last token to its first.
+        keep_outputs: Whether the outputs are wanted.
+
+    Returns:
+        The state after each row's last token read, and the top layer's outputs, `[time, batch, units]`; what they
+        hold past a row's length means nothing.
+    """
+    products = ops.matmul(inputs, weights[f"{layers[0]}/kernel"])  # [time, batch, 4 * units]
+    time, batch = ops.shape(products)[:2]
+    longest = ops.max(length)
+
+    def zeros(*shape: Any) -> Any:
+        return ops.zeros(shape, dtype=products.dtype)
+
+    state = {
+        name: zeros(batch, weights[f"{layer}/recurrent_kernel"].shape[0])
+        for number, layer in enumerate(layers, start=1)
+        for name in state_names(number)
+    }
+    outputs = zeros(time, batch, weights[f"{layers[-1]}/recurrent_kernel"].shape[0]) if keep_outputs else zeros()
+
+    def body(count: Any, state: State, outputs: Any) -> tuple[Any, State, Any]:
+        position = longest - 1 - count if backward else count
+        output, following = stack_step(weights, layers, ops.take(products, position, axis=0), state, residual)
+        reading = ops.expand_dims(position < length, 1)  # elsewhere a row keeps the state that it has
+        state = {name: ops.where(reading, following[name], state[name]) for name in state}
+        if keep_outputs:
+            here = ops.equal(ops.arange(time, dtype="int32"), position)
+            outputs = ops.where(ops.reshape(here, (-1, 1, 1)), output, outputs)
+        return count + 1, state, outputs
+
+    start = (ops.zeros((), "int32"), state, outputs)
+    _, state, outputs = ops.while_loop(lambda count, *_: count < longest, body, start)
+    return state, outputs
+
+
+def read_both_ways(
+    weights: Weights, layers: Sequence[str], inputs: Any, length: Any, *, residual: bool
+) -> tuple[State, Any]:
+    """Run a stack of layers whose halves read in opposite directions; arguments and results are `read`'s."""
+    state: State = {}
+    for number, layer in enumerate(layers, start=1):
+        forward, ahead = read(weights, [f"forward_{layer}"], inputs, length)
+        backward, back = read(weights, [f"backward_{layer}"], inputs, length, backward=True)
+        for own, half in zip(state_names(number), state_names(1), strict=True):
+            state[own] = ops.concatenate([forward[half], backward[half]], axis=-1)
+        outputs = ops.concatenate([ahead, back], axis=-1)  # [time, batch, units]
+        inputs = outputs + inputs if residual and number > 1 else outputs
+    return state, inputs
