@@ -56,6 +56,9 @@ class ModelConfig:
         residual: Add each layer's input to its output, from the second layer on: for deep stacks (He et al. 2016).
         attention: Let the decoder look at all of the source at each step: `dot` or `general` (Luong, Pham & Manning
             2015), `additive` (Bahdanau, Cho & Bengio 2015), or `none`, the classic model.
+        attention_window: Let step i look at the source positions from i - window to i + window alone (`local-m` of
+            Luong, Pham & Manning 2015), where source and target run side by side, as a protein and its structure do;
+            left out, at all of them.
         tie_embeddings: Take the output layer's weights from the target embedding (Press & Wolf 2017).
         dropout: Share of embedding, layer and output activations dropped in training.
         word_dropout: Share of tokens, on both sides, whose embedding is dropped whole in training.
@@ -74,6 +77,7 @@ class ModelConfig:
     bidirectional: bool = False
     residual: bool = False
     attention: Literal["none", "dot", "general", "additive"] = "none"
+    attention_window: Annotated[int, Field(ge=0)] | None = None
     tie_embeddings: bool = False
     dropout: Share = 0.2
     word_dropout: Share = 0.0
@@ -86,6 +90,8 @@ class ModelConfig:
     def _fitting(self) -> "ModelConfig":
         if self.bidirectional and self.units % 2:
             raise ValueError(f"bidirectional halves units, which must be even; got units = {self.units}")
+        if self.attention_window is not None and self.attention == "none":
+            raise ValueError("attention_window narrows attention: set attention to 'dot', 'general' or 'additive' too")
         if self.tie_embeddings and self.attention == "none" and self.embedding != self.units:
             raise ValueError(
                 "tie_embeddings without attention needs embedding and units of one width; "
@@ -209,6 +215,8 @@ class SearchConfig:
         top_k: `sample` draws from the `top_k` likeliest tokens; 0 is all.
         top_p: `sample` draws from the likeliest tokens that together reach this probability (Holtzman et al. 2020).
         seed: Seed of `sample`.
+        match_length: Write exactly as many tokens as the source has, as a protein's structure does; probabilities are
+            then divided among what is allowed.
         max_length: Limit of the output in tokens, `<EOS>` included; left out, the model's own.
     """
 
@@ -219,6 +227,7 @@ class SearchConfig:
     top_k: Annotated[int, Field(ge=0)] = 0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     seed: Annotated[int, Field(ge=0)] = 0
+    match_length: bool = False
     max_length: Count | None = None
 
 

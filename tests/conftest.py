@@ -33,6 +33,7 @@ ARCHITECTURES = {
     "dot": {"attention": "dot"},
     "general": {"attention": "general", "reverse_source": True},
     "additive": {"attention": "additive"},
+    "window": {"attention": "additive", "attention_window": 1, "bidirectional": True},
     "tied": {"tie_embeddings": True, "embedding": 12},
     "everything": {
         "layers": 3,

@@ -218,3 +218,13 @@ def test_xla_and_plain_training_agree(make_model, phrases):
 def test_the_everyday_greetings_are_in_the_phrasebook():
     train = {(pair.source, pair.target) for pair in load_phrasebook().train}
     assert {("Let's go!", "¡Vamos!"), ("let's go", "vamos")} <= train
+
+
+@pytest.mark.parametrize("search", SEARCHES, ids=lambda s: s.method)
+@pytest.mark.parametrize("options", [{}, {"attention": "general", "attention_window": 1}], ids=["classic", "window"])
+def test_outputs_as_long_as_their_sources(make_model, search, options):
+    model = make_model(**options, spread=2.5)
+    texts = ["let's go", "to", "", "to eat to sleep now", "sleep sleep sleep"]
+    found = model.n_best(texts, search=replace(search, match_length=True))
+    lengths = [len(ids) - 1 for ids in model.source_tokenizer.encode(texts)]
+    assert [{len(h.tokens) for h in hypotheses} for hypotheses in found] == [{n} for n in lengths]

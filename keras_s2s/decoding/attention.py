@@ -29,12 +29,15 @@ def remember(weights: Weights, outputs: Any, length: Any, config: ModelConfig) -
     return memory
 
 
-def attend(weights: Weights, query: Any, memory: Memory, config: ModelConfig, beams: int) -> tuple[Any, Any]:
+def attend(
+    weights: Weights, query: Any, position: Any, memory: Memory, config: ModelConfig, beams: int
+) -> tuple[Any, Any]:
     """Join a decoder output with what it attends to, as `model.attention.attend` does in training.
 
     Args:
         weights: The trained arrays.
         query: The decoder's top output. `[batch * beams, units]`
+        position: The number of the step, for a window; else `None`. `[batch * beams]`
         memory: The sources'.
         config: The model's.
         beams: Rows of each source, side by side.
@@ -53,8 +56,13 @@ def attend(weights: Weights, query: Any, memory: Memory, config: ModelConfig, be
         scores = ops.matmul(together, ops.expand_dims(weights["attention/scale"], 1))[..., 0]
     else:
         scores = ops.matmul(asked, ops.transpose(keys, (0, 2, 1)))  # [batch, beams, time]
-    padding = ops.arange(time, dtype="int32") >= ops.reshape(lengths, (batch, 1, 1))
-    attention = ops.softmax(ops.where(padding, scores - 1e9, scores))
+    positions = ops.arange(time, dtype="int32")
+    ends = ops.reshape(lengths, (batch, 1, 1))
+    unseen = positions >= ends
+    if config.attention_window is not None:
+        centre = ops.minimum(ops.reshape(position, (batch, beams, 1)), ends - 1)
+        unseen = ops.logical_or(unseen, ops.abs(positions - centre) > config.attention_window)
+    attention = ops.softmax(ops.where(unseen, scores - 1e9, scores))
     context = ops.reshape(ops.matmul(attention, values), (batch * beams, config.units))
     joined = ops.concatenate([context, query], axis=-1)
     vector = ops.tanh(ops.matmul(joined, weights["attention_output/kernel"]) + weights["attention_output/bias"])

@@ -67,6 +67,8 @@ def encode(weights: Weights, source: Any, length: Any, config: ModelConfig) -> t
         state, outputs = read(weights, layers, embedded, length, residual=config.residual, keep_outputs=attends)
     if config.bridged:
         state = _bridge(weights, state, config)
+    if config.attention_window is not None:
+        state["position"] = ops.zeros_like(length)
     return state, remember(weights, outputs, length, config) if attends else {}
 
 
@@ -98,15 +100,18 @@ def step(
     layers = [f"decoder_lstm_{layer}" for layer in range(1, config.decoder_depth + 1)]
     embedded = ops.take(weights["decoder_embedding/embeddings"], token, axis=0)
     products = ops.matmul(embedded, weights[f"{layers[0]}/kernel"])  # [batch, 4 * units]
-    output, state = stack_step(weights, layers, products, state, config.residual)
+    output, following = stack_step(weights, layers, products, state, config.residual)
+    position = state.get("position")
+    if position is not None:
+        following["position"] = position + 1
     attention = None
     if memory:
-        output, attention = attend(weights, output, memory, config, beams)
+        output, attention = attend(weights, output, position, memory, config, beams)
     if config.tie_embeddings:
         logits = ops.matmul(output, ops.transpose(weights["decoder_embedding/embeddings"]))
     else:
         logits = _dense(weights, "decoder_output", output)
-    return Prediction(logits, state, attention)
+    return Prediction(logits, following, attention)
 
 
 def _dense(weights: Weights, layer: str, inputs: Any) -> Any:

@@ -9,7 +9,11 @@ Weights = dict[str, Any]
 """Every trained array by `layer/variable`."""
 
 State = dict[str, Any]
-"""Short- and long-term memory of a stack: `hidden_i` and `cell_i` of each layer, from 1. `[batch, units]` each"""
+"""Short- and long-term memory of a stack: `hidden_i` and `cell_i` of each layer, from 1. `[batch, units]` each
+
+Where attention has a window, or a search counts, also the number of the decoder's next step, from 0, as `position`.
+`[batch]`, int32
+"""
 
 
 def state_names(layer: int) -> tuple[str, str]:

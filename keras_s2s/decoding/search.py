@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_s2s.config import ModelConfig, SearchConfig
 from keras_s2s.decoding.beam import beam_search
+from keras_s2s.decoding.constraints import match_length
 from keras_s2s.decoding.greedy import greedy_search
 from keras_s2s.decoding.inference import Prediction, encode, step
 from keras_s2s.decoding.lstm import State, Weights
@@ -28,9 +29,15 @@ def search(
     """
     beams = 1 if config.method == "greedy" else config.beam_size
     state, memory = encode(weights, source, length, model)
+    if config.match_length:
+        state["position"] = ops.zeros_like(length)
 
     def next_step(token: Any, state: State) -> Prediction:
-        return step(weights, token, state, memory, model, beams=beams)
+        prediction = step(weights, token, state, memory, model, beams=beams)
+        if not config.match_length:
+            return prediction
+        allowed = match_length(prediction.logits, state["position"], ops.repeat(length, beams))
+        return prediction._replace(logits=allowed)
 
     empty = ops.less_equal(length, 1)
     limit = output_limit(model, config)

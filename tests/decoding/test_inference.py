@@ -63,6 +63,17 @@ def test_attention_is_the_networks_own_and_never_on_padding(make_model, attentio
     assert attention[0].max() > 1.5 / 7  # it does choose
 
 
+def test_a_window_moves_with_the_step(make_model):
+    model = make_model(attention="general", attention_window=1, spread=2.0)
+    source, lengths = rows(model)
+    weights = inference_weights(model)
+    state, memory = encode(weights, source, lengths, model.config)
+    for time in range(lengths[0]):
+        _, state, attention = step(weights, np.ones(4, "int32"), state, memory, model.config)
+        seen = np.nonzero(np.asarray(attention)[0])[0]
+        assert seen.tolist() == [t for t in (time - 1, time, time + 1) if 0 <= t < lengths[0]]
+
+
 @pytest.mark.parametrize("attention", ["dot", "general", "additive"])
 def test_beams_share_the_memory_of_their_source(make_model, attention):
     model = make_model(attention=attention, spread=2.0)
