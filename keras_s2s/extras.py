@@ -15,7 +15,10 @@ _EXTRAS: Final = {
     "tensorflow_text": ("TensorFlow Text", "train"),
     "tomli_w": ("tomli-w", "train"),
     "tqdm": ("tqdm", "train"),
+    "aiohttp": ("aiohttp", "serving"),
+    "httpx": ("HTTPX", "client"),
     "grpc": ("gRPC", "serving"),
+    "grpc_health": ("gRPC health checking", "serving"),
     "tensorflow_serving": ("the TensorFlow Serving API", "serving"),
     "matplotlib": ("matplotlib", "plots"),
 }

@@ -18,7 +18,7 @@ from keras_s2s.decoding.inference import inference_weights
 from keras_s2s.decoding.runtime import search_all
 from keras_s2s.model.losses import Perplexity, SmoothedCrossentropy, TokenAccuracy
 from keras_s2s.model.network import build_network
-from keras_s2s.translation import Hypothesis
+from keras_s2s.translation import Hypothesis, require_texts
 
 
 @keras.saving.register_keras_serializable("keras_s2s")
@@ -148,8 +148,7 @@ class Seq2Seq(keras.Model):
     def _search(
         self, texts: Sequence[str], search: SearchConfig, batch_size: int
     ) -> list[list[tuple[list[int], float]]]:
-        if isinstance(texts, str):
-            raise ValueError(f"expected a list of texts, got the text {texts[:40]!r}: put it in brackets")
+        texts = require_texts(texts)
         rows = [self._limited(ids, text) for ids, text in zip(self.source_tokenizer.encode(texts), texts, strict=True)]
         found: list[list[tuple[list[int], float]]] = [[] for _ in rows]
         for index, hypotheses in search_all(inference_weights(self), rows, self.config, search, batch_size):

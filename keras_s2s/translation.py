@@ -32,3 +32,24 @@ class Translator(Protocol):
     def n_best(self, texts: Sequence[str], n: int | None = None) -> list[list[Hypothesis]]:
         """Return up to `n` hypotheses of each text, best first."""
         ...
+
+
+def require_texts(texts: Sequence[str]) -> list[str]:
+    """Return `texts` as a list, checked.
+
+    Raises:
+        ValueError: It is one text and no list of them, or an element is no Unicode text.
+    """
+    if isinstance(texts, str):
+        raise ValueError(f"expected a list of texts, got the text {texts[:40]!r}: put it in brackets")
+    texts = list(texts)
+    for text in texts:
+        if not isinstance(text, str):
+            raise ValueError(f"expected texts, got {text!r} of type {type(text).__name__}")
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise ValueError(
+                f"not Unicode, half of a surrogate pair stands alone: {text[:60]!r}; decode it first"
+            ) from None
+    return texts

@@ -33,7 +33,9 @@ def saved_model(
 ) -> None:
     """Write a SavedModel for TensorFlow Serving: strings in, strings out.
 
-    It is verified in a fresh process and then renamed into place as FOLDER/VERSION.
+    It is verified in a fresh process and then renamed into place as FOLDER/VERSION. A model card is
+    written beside it: what it says of data, evaluation and recipe is read from the folder of the
+    model's training run, if MODEL is still in it (evaluation.json: keras-s2s evaluate --json).
     """
     loaded = open_model(model)
     search = search_options.choose_search(
@@ -41,8 +43,17 @@ def saved_model(
     )
     with err.status(f"writing and verifying {folder}"):
         with quiet_import():
+            from keras_s2s.deploy.run_facts import run_facts
             from keras_s2s.deploy.saved_model import export_saved_model
-        written = export_saved_model(loaded, folder, version=version, search=search, n_best=n_best, max_batch=max_batch)
+        written = export_saved_model(
+            loaded,
+            folder,
+            version=version,
+            search=search,
+            n_best=n_best,
+            max_batch=max_batch,
+            facts=run_facts(loaded, model),
+        )
     _tell(written, "a fresh process gives the model's answers")
 
 
@@ -68,8 +79,10 @@ def tflite(
     )
     with err.status(f"writing and verifying {file}"):
         with quiet_import():
+            from keras_s2s.deploy.run_facts import run_facts
             from keras_s2s.deploy.tflite import export_tflite
-        written = export_tflite(loaded, file, quantize=quantize, search=search)
+        evaluation = run_facts(loaded, model).get("evaluation")
+        written = export_tflite(loaded, file, quantize=quantize, search=search, evaluation=evaluation)
     _tell(written, _agreement(written))
 
 
@@ -77,10 +90,13 @@ def export_all(model: "Seq2Seq", folder: Path, samples: Sequence[str]) -> None:
     """Write both exports into a folder: `saved_model/<version>/` and `model.tflite`."""
     with err.status(f"exporting to {folder}"):
         with quiet_import():
+            from keras_s2s.deploy.run_facts import run_facts
             from keras_s2s.deploy.saved_model import export_saved_model
             from keras_s2s.deploy.tflite import export_tflite
-        served = export_saved_model(model, folder / "saved_model", samples=samples)
-        on_device = export_tflite(model, folder / "model.tflite", samples=samples)
+        facts = run_facts(model, folder / "model.keras")
+        served = export_saved_model(model, folder / "saved_model", samples=samples, facts=facts)
+        evaluation = facts.get("evaluation")
+        on_device = export_tflite(model, folder / "model.tflite", samples=samples, evaluation=evaluation)
     _tell(served, "for TensorFlow Serving; a fresh process gives the model's answers")
     _tell(on_device, f"for devices; {_agreement(on_device)}")
 

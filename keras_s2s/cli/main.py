@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from keras_s2s import __version__
-from keras_s2s.cli import build, config, data, demo, evaluate, export, train, translate
+from keras_s2s.cli import build, config, data, demo, evaluate, export, serve, train, translate, verify, web
 from keras_s2s.cli.console import QUIET, err, show_warning
 from keras_s2s.extras import explain
 
@@ -28,6 +28,9 @@ app.command()(train.train)
 app.command()(translate.translate)
 app.command()(evaluate.evaluate)
 app.add_typer(export.app, name="export")
+app.command()(serve.serve)
+app.command()(verify.verify)
+app.command()(web.web)
 
 EXPECTED = (ValueError, OSError, ImportError)
 INTERRUPTED = 130

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from keras_s2s.cli import search_options
+from keras_s2s.cli import search_options, server_option
 from keras_s2s.cli.console import err
 from keras_s2s.cli.model_option import Model, on_device, open_model, open_on_device
-from keras_s2s.translation import Hypothesis
+from keras_s2s.translation import Hypothesis, Translator
 
 Answer = Callable[[Sequence[str]], Iterator[str]]
 
@@ -38,11 +38,21 @@ def translate(
     top_p: search_options.TopP = None,
     seed: search_options.Seed = None,
     max_length: search_options.MaxLength = None,
+    server: server_option.Server = None,
+    rest: server_option.Rest = False,
+    model_name: server_option.ModelName = None,
+    version: server_option.Version = None,
+    label: server_option.Label = None,
+    timeout: server_option.Timeout = None,
+    tls_roots: server_option.Roots = None,
+    tls_certificate: server_option.Certificate = None,
+    tls_key: server_option.Key = None,
 ) -> None:
     """Translate texts; one line of output for each line of input.
 
     Texts come from the arguments, from --input, or from a pipe. On a terminal with none of them, a
-    conversation begins: type a text, read its translation, end with Ctrl-D.
+    conversation begins: type a text, read its translation, end with Ctrl-D. The model is a file, or
+    one that a server runs: --server localhost:8500 --model-name en_es.
     """
     if texts and input:
         raise ValueError("texts and --input exclude each other: give one of them")
@@ -58,9 +68,25 @@ def translate(
         "seed": seed,
         "max_length": max_length,
     }
-    if model is not None and on_device(model):
-        answer = _by_device(model, n_best, options)
+    server_options: dict[str, Any] = {
+        "rest": rest,
+        "model_name": model_name,
+        "version": version,
+        "label": label,
+        "timeout": timeout,
+        "tls_roots": tls_roots,
+        "tls_certificate": tls_certificate,
+        "tls_key": tls_key,
+    }
+    if server is not None:
+        _refuse(options, "the search of a served model is chosen when it is exported")
+        answer = _by_export(server_option.open_server(server, batch_size, **server_options), n_best)
+    elif model is not None and on_device(model):
+        _refuse(server_options, "needs --server HOST:PORT")
+        _refuse(options, "the search of a .tflite file is chosen when it is exported")
+        answer = _by_export(open_on_device(model), n_best)
     else:
+        _refuse(server_options, "needs --server HOST:PORT")
         answer = _by_keras(model, n_best, options)
     if not texts and not input and sys.stdin.isatty():
         _converse(answer)
@@ -82,19 +108,19 @@ def _by_keras(path: Path | None, n_best: int | None, options: dict[str, Any]) ->
     return answer
 
 
-def _by_device(path: Path, n_best: int | None, options: dict[str, Any]) -> Answer:
-    for name, value in options.items():
-        if value is not None and value is not False:
-            option = "--" + name.replace("_", "-")
-            raise ValueError(f"{option}: the search of a .tflite file is chosen when it is exported")
-    loaded = open_on_device(path)
-
+def _by_export(translator: Translator, n_best: int | None) -> Answer:
     def answer(batch: Sequence[str]) -> Iterator[str]:
         if n_best is None:
-            return iter(loaded.translate(batch))
-        return map(_format_n_best, loaded.n_best(batch, n_best))
+            return iter(translator.translate(batch))
+        return map(_format_n_best, translator.n_best(batch, n_best))
 
     return answer
+
+
+def _refuse(options: dict[str, Any], reason: str) -> None:
+    for name, value in options.items():
+        if value is not None and value is not False:
+            raise ValueError(f"--{name.replace('_', '-')}: {reason}")
 
 
 def _emit(answer: Answer, texts: Iterable[str], batch_size: int) -> None:

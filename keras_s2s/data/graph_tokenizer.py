@@ -3,10 +3,11 @@
 import hashlib
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_text as text
 
-from keras_s2s.data.tokenizer import EOS, PAD, Tokenizer
+from keras_s2s.data.tokenizer import EOS, PAD, UNKNOWN, Tokenizer
 
 
 class GraphTokenizer(tf.Module):
@@ -22,6 +23,8 @@ class GraphTokenizer(tf.Module):
         # (https://github.com/tensorflow/text/issues/1304).
         unique = f"sentencepiece_{hashlib.sha256(tokenizer.model).hexdigest()[:16]}"
         self._tokenizer = text.SentencepieceTokenizer(model=tokenizer.model, out_type=tf.int32, name=unique)
+        # Indexed by id; those of padding and `<EOS>` are nothing.
+        self._pieces = np.array(["", "", *tokenizer.pieces(range(UNKNOWN, len(tokenizer)))], object)
 
     def encode(self, texts: Any, limit: int) -> tuple[Any, Any]:
         """Tokenise a batch of strings.
@@ -42,3 +45,8 @@ class GraphTokenizer(tf.Module):
         """Turn ids `[batch, time]` into strings `[batch]`, each up to its first `<EOS>`."""
         ended = tf.cumsum(tf.cast(ids == EOS, tf.int32), axis=1) > 0
         return self._tokenizer.detokenize(tf.ragged.boolean_mask(ids, ~ended))
+
+    def pieces(self, ids: Any) -> Any:
+        """Turn ids `[…, time]` that end in `<EOS>` or padding into their pieces, a space between two. `[…]`, string"""
+        joined = tf.strings.reduce_join(tf.gather(self._pieces, ids), axis=-1, separator=" ")
+        return tf.strings.regex_replace(joined, " +$", "")

@@ -20,22 +20,23 @@ MOST_TIES = 2
 MOST_TIES_SHARE = 0.05
 
 
-def sample_texts(model: "Seq2Seq", own: Sequence[str] | None = None) -> list[str]:
+def sample_texts(model: "Seq2Seq", own: Sequence[str] | None = None, count: int = SAMPLES) -> list[str]:
     """Return source texts that fit the model, to compare its exports on.
 
     Args:
         model: The model.
-        own: The user's texts. Where they are few or none, random pieces of the source tokeniser of all lengths and
-            some awkward texts are put behind them.
+        own: The user's texts. Where they are fewer than `count`, some awkward texts and random pieces of the source
+            tokeniser, of all lengths, are put behind them.
+        count: How many texts are enough.
     """
     tokenizer, limit = model.source_tokenizer, model.config.max_source_length
     texts = _fitting(own or (), tokenizer, limit)
-    return texts if len(texts) >= SAMPLES else texts + _drawn(tokenizer, limit)
+    return texts if len(texts) >= count else texts + _drawn(tokenizer, limit, count)
 
 
-def _drawn(tokenizer: Tokenizer, limit: int) -> list[str]:
+def _drawn(tokenizer: Tokenizer, limit: int, count: int) -> list[str]:
     random = np.random.default_rng(0)
-    lengths = random.integers(1, min(limit, LONGEST_SAMPLE + 1), size=SAMPLES)
+    lengths = random.integers(1, min(limit, LONGEST_SAMPLE + 1), size=count)
     rows = [random.integers(min(UNKNOWN + 1, len(tokenizer) - 1), len(tokenizer), size=n).tolist() for n in lengths]
     return _fitting([*AWKWARD, *tokenizer.decode(rows)], tokenizer, limit)
 

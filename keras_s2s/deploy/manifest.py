@@ -6,11 +6,12 @@ no TensorFlow; the on-device translator reads with it.
 
 import hashlib
 import json
+import mmap
 import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-FORMAT = "keras_s2s/tflite/1"
+FORMAT = "keras_s2s/tflite/2"
 MANIFEST, SOURCE_MODEL, TARGET_MODEL = "manifest.json", "source.model", "target.model"
 """The archive's three files; the models are SentencePiece's."""
 
@@ -31,9 +32,14 @@ class Associated(NamedTuple):
     source_model: bytes
     target_model: bytes
 
+    def contents(self) -> dict[str, bytes]:
+        """Return each file's name and bytes, as they stand in the archive and beside it."""
+        manifest = json.dumps(self.manifest, ensure_ascii=False, indent=2).encode() + b"\n"
+        return {MANIFEST: manifest, SOURCE_MODEL: self.source_model, TARGET_MODEL: self.target_model}
+
 
 def write_with_files(path: Path, flatbuffer: bytes, files: Associated) -> None:
-    """Write a model and, behind it, its files; the manifest also gets the format and the model's size and hash."""
+    """Write a model and, behind it, its files; the manifest also gets the format, and the model's size and hash."""
     manifest = {
         "format": FORMAT,
         **files.manifest,
@@ -41,13 +47,8 @@ def write_with_files(path: Path, flatbuffer: bytes, files: Associated) -> None:
         "model_sha256": hashlib.sha256(flatbuffer).hexdigest(),
     }
     path.write_bytes(flatbuffer)
-    contents = {
-        MANIFEST: json.dumps(manifest, ensure_ascii=False, indent=2).encode(),
-        SOURCE_MODEL: files.source_model,
-        TARGET_MODEL: files.target_model,
-    }
     with zipfile.ZipFile(path, "a") as archive:
-        for name, content in contents.items():
+        for name, content in files._replace(manifest=manifest).contents().items():
             # Of one date, so that equal models are equal files.
             archive.writestr(zipfile.ZipInfo(name, _OLDEST), content, zipfile.ZIP_DEFLATED)
 
@@ -61,21 +62,54 @@ def read_files(path: Path) -> Associated:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such model file")
-    content = path.read_bytes()
-    if content[4:8] != _TFLITE_MARK:
-        raise ValueError(f"{path}: not a TFLite file ({len(content):,} bytes without the mark TFL3)")
-    foreign = f"{path}: a TFLite file without a manifest of keras_s2s: cut short, or not made by export_tflite"
-    try:
-        with zipfile.ZipFile(path) as archive:
-            texts = {name: archive.read(name) for name in (MANIFEST, SOURCE_MODEL, TARGET_MODEL)}
-        manifest = json.loads(texts[MANIFEST])
-        form = manifest["format"]
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
-        raise ValueError(foreign) from error
+    _require_tflite(path)
+    files = _read_archive(path)
+    form = files.manifest.get("format")
     if form != FORMAT:
         raise ValueError(
             f"{path}: has the format {form!r}, expected {FORMAT!r}: export it with this version of keras_s2s"
         )
-    if hashlib.sha256(content[: manifest["model_bytes"]]).hexdigest() != manifest["model_sha256"]:
+    if _sha256(path, files.manifest["model_bytes"]) != files.manifest["model_sha256"]:
         raise ValueError(f"{path}: damaged: the model's bytes are not the exported ones; copy or export it again")
-    return Associated(manifest, texts[SOURCE_MODEL], texts[TARGET_MODEL])
+    return files
+
+
+def _require_tflite(path: Path) -> None:
+    with path.open("rb") as stream:
+        begin = stream.read(8)
+    if begin[4:] != _TFLITE_MARK:
+        size = path.stat().st_size
+        raise ValueError(f"{path}: not a TFLite file ({size:,} bytes without the mark {_TFLITE_MARK.decode()})")
+
+
+def _read_archive(path: Path) -> Associated:
+    foreign = f"{path}: a TFLite file without a manifest of keras_s2s: cut short, or not made by export_tflite"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            if MANIFEST not in names:
+                raise ValueError(foreign)
+            for name in (SOURCE_MODEL, TARGET_MODEL):
+                if name not in names:
+                    raise ValueError(f"{path}: {name}, a SentencePiece model, is missing in it: export it again")
+            manifest, source_model, target_model = map(archive.read, (MANIFEST, SOURCE_MODEL, TARGET_MODEL))
+    except zipfile.BadZipFile as error:
+        raise ValueError(foreign) from error
+    try:
+        parsed = json.loads(manifest)
+    except ValueError as error:
+        raise ValueError(foreign) from error
+    if not isinstance(parsed, dict):
+        raise ValueError(foreign)
+    return Associated(parsed, source_model, target_model)
+
+
+def _sha256(path: Path, size: int) -> str:
+    """Return the hash of a file's first bytes, without a copy of them in memory."""
+    with (
+        path.open("rb") as stream,
+        mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        memoryview(content) as whole,
+        whole[:size] as model,
+    ):
+        return hashlib.sha256(model).hexdigest()

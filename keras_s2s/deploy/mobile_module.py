@@ -1,18 +1,16 @@
 """The graph that LiteRT runs: ids in, ids out, for one text, in static shapes."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import tensorflow as tf
 
-from keras_s2s.config import SearchConfig
+from keras_s2s.config import ModelConfig, SearchConfig
 from keras_s2s.decoding.attention import split_memory
-from keras_s2s.decoding.inference import encode, inference_weights, step
+from keras_s2s.decoding.inference import encode, step
 from keras_s2s.decoding.lstm import Weights
 from keras_s2s.decoding.outputs import Outputs, next_log_probs
 from keras_s2s.decoding.search import search
-
-if TYPE_CHECKING:
-    from keras_s2s.seq2seq import Seq2Seq
 
 
 class MobileModule(tf.Module):
@@ -22,12 +20,14 @@ class MobileModule(tf.Module):
     the browser's LiteRT takes fixed shapes alone.
     """
 
-    def __init__(self, model: "Seq2Seq", greedy: SearchConfig, beam: SearchConfig) -> None:
-        """Share the model's variables."""
+    def __init__(
+        self, config: ModelConfig, weights: Mapping[str, tf.Variable], greedy: SearchConfig, beam: SearchConfig
+    ) -> None:
+        """Take the weights, `{layer/variable: …}`, as variables: the signatures share them, and so does the file."""
         super().__init__(name="keras_s2s")
-        self._config = model.config
+        self._config = config
         self._greedy, self._beam = greedy, beam
-        self._variables = {name: variable.value for name, variable in inference_weights(model).items()}
+        self._variables = dict(weights)
 
     def signatures(self) -> dict[str, Any]:
         """Trace the signatures, by name. `decode_step` takes the last token and whatever `encode` returns."""
@@ -55,6 +55,9 @@ class MobileModule(tf.Module):
             attention, also the memory that it looks at.
         """
         state, memory = encode(self._weights(), source, source_length, self._config)
+        if "lengths" in memory:
+            # A tensor that is an input and an output at once comes back as zeros from LiteRT in browsers.
+            memory["lengths"] = tf.minimum(source_length, self._config.max_source_length)
         return {**state, **memory}
 
     def decode_step(self, token: Any, **arrays: Any) -> dict[str, Any]:

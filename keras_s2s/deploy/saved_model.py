@@ -5,8 +5,9 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -14,12 +15,19 @@ import tensorflow as tf
 from keras_s2s.config import SearchConfig
 from keras_s2s.deploy.agreement import require_agreement, sample_texts
 from keras_s2s.deploy.export_search import ExportSearch, choose_searches
+from keras_s2s.deploy.model_card import JSON_NAME, MARKDOWN_NAME, model_card, require_facts, write_card
 from keras_s2s.deploy.serving_module import ServingModule
-from keras_s2s.deploy.warmup import write_warmup
+from keras_s2s.deploy.warmup import PLACE, write_warmup
 from keras_s2s.seq2seq import Seq2Seq
 
 CHECK = Path(__file__).with_name("fresh_check.py")
 CHECK_SECONDS = 600
+DESCRIPTIONS = {
+    "serving_default": "texts to translations, their log-probabilities and their lengths in tokens",
+    "beam": "texts to their best translations, best first, with their pieces and log-probabilities",
+    "encode": "texts to the decoder's first state and their own lengths in tokens, for a client with a loop of its own",
+    "decode_step": "a token and a state to the log-probabilities of the next token and what changes of the state",
+}
 
 
 def export_saved_model(
@@ -31,6 +39,7 @@ def export_saved_model(
     n_best: int = 4,
     max_batch: int = 1024,
     samples: Sequence[str] | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a model as `<path>/<version>/`, a SavedModel that TensorFlow Serving loads: strings in, strings out.
 
@@ -40,6 +49,9 @@ def export_saved_model(
     watches the folder sees whole versions only. A source over the model's limit loses its end, whatever
     `ModelConfig.overlong` says: a server has no warnings, and an error would fail the whole batch.
 
+    Beside the versions stands the model card of the newest, `MODEL_CARD.md` and `model_card.json`; each version has its
+    own in `assets.extra/`. Servers look at neither.
+
     Args:
         model: The model.
         path: The model's folder, as the server is told it; made where it is missing.
@@ -48,6 +60,8 @@ def export_saved_model(
         n_best: Hypotheses that `beam` answers with.
         max_batch: Most texts in a request; more are an INVALID_ARGUMENT.
         samples: Texts to verify on and to warm up with; where they are few or none, random pieces join them.
+        facts: For the card, what the model does not know of itself: data and licence, evaluation, recipe; see
+            `deploy.model_card`. What is not told is called unknown.
 
     Returns:
         The version's folder.
@@ -60,6 +74,7 @@ def export_saved_model(
     searches = choose_searches(search or model.search, n_best)
     if max_batch < 1:
         raise ValueError(f"max_batch is the number of texts in a request, at least 1; got {max_batch}")
+    require_facts(facts)
     require_tensorflow()
     folder = Path(path)
     version = _free_version(folder, version)
@@ -73,7 +88,19 @@ def export_saved_model(
         tf.saved_model.save(module, str(unfinished), signatures=signatures)
         write_warmup(unfinished, texts, signatures["decode_step"].structured_input_signature[1], max_batch)
         _verify(model, unfinished, texts, searches)
-        return unfinished.rename(folder / str(version))
+        export = {
+            "kind": "a SavedModel for TensorFlow Serving",
+            "version": version,
+            "bytes": sum(file.stat().st_size for file in unfinished.rglob("*") if file.is_file()),
+            "max_batch": max_batch,
+            "signatures": {name: _describe(name, function) for name, function in signatures.items()},
+        }
+        card = model_card(model, facts, name=folder.resolve().name, search=searches.default, export=export)
+        write_card(card, (unfinished / PLACE).with_name(JSON_NAME))
+        written = unfinished.rename(folder / str(version))
+    if version == max(_versions(folder)):
+        write_card(card, folder / JSON_NAME, folder / MARKDOWN_NAME)
+    return written
 
 
 def require_tensorflow() -> None:
@@ -88,7 +115,7 @@ def require_tensorflow() -> None:
 
 
 def _free_version(folder: Path, version: int | None) -> int:
-    taken = {int(child.name) for child in folder.glob("*") if child.name.isdecimal()}
+    taken = _versions(folder)
     if version is None:
         return max(taken, default=0) + 1
     if version < 0:
@@ -96,6 +123,22 @@ def _free_version(folder: Path, version: int | None) -> int:
     if version in taken:
         raise ValueError(f"{folder / str(version)} exists: choose another version, or leave it out for the next one")
     return version
+
+
+def _versions(folder: Path) -> set[int]:
+    return {int(child.name) for child in folder.glob("*") if child.name.isdecimal()}
+
+
+def _describe(name: str, function: Any) -> dict[str, Any]:
+    """Return what a traced signature does, takes and gives, for the card."""
+    sides = {"inputs": function.structured_input_signature[1], "outputs": function.structured_outputs}
+    tensors = {
+        side: {
+            tensor: {"dtype": spec.dtype.name, "shape": spec.shape.as_list()} for tensor, spec in sorted(specs.items())
+        }
+        for side, specs in sides.items()
+    }
+    return {"description": DESCRIPTIONS[name], **tensors}
 
 
 def _verify(model: Seq2Seq, folder: Path, texts: list[str], searches: ExportSearch) -> None:

@@ -17,6 +17,10 @@ from keras_s2s.deploy.export_search import ExportSearch
 if TYPE_CHECKING:
     from keras_s2s.seq2seq import Seq2Seq
 
+# A text is read no further than this for each token of the limit. The tokeniser's time grows with the square of a run
+# of unknown characters: a megabyte of them would hold a core of the server for a minute, past every deadline.
+CHARACTERS_A_TOKEN = 64
+
 
 class ServingModule(tf.Module):
     """A model's variables and tokenisers with the four signatures of an export.
@@ -31,6 +35,7 @@ class ServingModule(tf.Module):
         self._config = model.config
         self._searches = searches
         self._max_batch = max_batch
+        self._vocabulary = len(model.target_tokenizer)
         # The variables themselves: a Keras model as trackable would bring its training graph along.
         self._variables = {name: variable.value for name, variable in inference_weights(model).items()}
         self._source_tokenizer = GraphTokenizer(model.source_tokenizer, name="source_tokenizer")
@@ -123,11 +128,15 @@ class ServingModule(tf.Module):
         """
         token = self._checked(tf.ensure_shape(token, [None]))
         batch = tf.shape(token)[0]
+        # Else a negative id would count from the vocabulary's end.
+        known = (token >= 0) & (token < self._vocabulary)
+        checks = [tf.debugging.assert_equal(known, True, f"a token is an id from 0 to {self._vocabulary - 1}")]
         for name, array in state.items():
             state[name] = tf.ensure_shape(array, array.shape)
-            rows = tf.debugging.assert_equal(tf.shape(array)[0], batch, f"{name} and token differ in their batch size")
-            with tf.control_dependencies([rows]):
-                token = tf.identity(token)
+            message = f"{name} and token differ in their batch size"
+            checks.append(tf.debugging.assert_equal(tf.shape(array)[0], batch, message))
+        with tf.control_dependencies(checks):
+            token = tf.identity(token)
         state, memory = split_memory(state)
         logits, following, attention = step(self._weights(), token, state, memory, self._config)
         seen = {} if attention is None else {"attention": attention}
@@ -141,7 +150,8 @@ class ServingModule(tf.Module):
         """Return ids `[batch, time]`, cut at the model's limit, and their lengths `[batch]`."""
         # A scalar string would crash the server in the tokeniser; this is an INVALID_ARGUMENT.
         texts = self._checked(tf.ensure_shape(texts, [None]))
-        return self._source_tokenizer.encode(texts, self._config.max_source_length)
+        limit = self._config.max_source_length
+        return self._source_tokenizer.encode(_beginning(texts, limit * CHARACTERS_A_TOKEN), limit)
 
     def _checked(self, batch: Any) -> Any:
         """Return the batch behind a check of its size."""
@@ -155,5 +165,16 @@ class ServingModule(tf.Module):
         return {name: tf.convert_to_tensor(variable) for name, variable in self._variables.items()}
 
 
+def _beginning(texts: Any, characters: int) -> Any:
+    """Return the first characters of each text. `[batch]`, string"""
+    # First by bytes: where they are no UTF-8, a character has no end.
+    return tf.strings.substr(tf.strings.substr(texts, 0, 4 * characters), 0, characters, unit="UTF8_CHAR")
+
+
 def _traced(function: Any, **specs: Any) -> Any:
-    return tf.function(function, autograph=False).get_concrete_function(**specs)
+    """Trace a method; its inputs are keywords alone, so that `structured_input_signature[1]` has them all."""
+
+    def signature(**inputs: Any) -> Any:
+        return function(**inputs)
+
+    return tf.function(signature, autograph=False).get_concrete_function(**specs)

@@ -1,28 +1,32 @@
 """`export_tflite`: one file for phones, boards and browsers."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import tensorflow as tf
 
-from keras_s2s import __version__
 from keras_s2s.config import SearchConfig
-from keras_s2s.data.tokenizer import EOS, PAD, UNKNOWN
-from keras_s2s.decoding.outputs import NEVER
-from keras_s2s.decoding.search import output_limit
+from keras_s2s.decoding.inference import inference_weights
 from keras_s2s.deploy.agreement import agreement, require_agreement, sample_texts
+from keras_s2s.deploy.beside import VECTORS, beside, move_set
+from keras_s2s.deploy.calibration import input_moments
+from keras_s2s.deploy.description import describe
+from keras_s2s.deploy.device_model import DeviceModel, Method
 from keras_s2s.deploy.export_search import choose_searches
-from keras_s2s.deploy.litert import LiteRTTranslator, Method
-from keras_s2s.deploy.manifest import Associated, write_with_files
+from keras_s2s.deploy.litert import LiteRTTranslator
+from keras_s2s.deploy.manifest import Associated, read_files, write_with_files
 from keras_s2s.deploy.mobile_module import MobileModule
-from keras_s2s.deploy.operators import require_builtin
+from keras_s2s.deploy.rounding import round_weights
 from keras_s2s.deploy.saved_model import require_tensorflow
+from keras_s2s.deploy.vectors import vector_texts, write_vectors
 from keras_s2s.seq2seq import Seq2Seq
 
 Quantize = Literal["float16", "int8"]
+
+CALIBRATION_TEXTS = 500
 
 
 def export_tflite(
@@ -32,18 +36,21 @@ def export_tflite(
     quantize: Quantize | None = None,
     search: SearchConfig | None = None,
     samples: Sequence[str] | None = None,
+    evaluation: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a model as one `.tflite` file, tokenisers and manifest inside; `LiteRTTranslator` reads it.
 
     The file has builtin operators alone, and the signatures `encode`, `decode_step`, `greedy` and `beam` over one set
-    of weights. It is reloaded and compared with the model before it takes its place.
+    of weights. It is reloaded and compared with the model before it takes its place. Beside it stand the same
+    tokenisers and manifest as files of their own, and test vectors for programs in other languages (`deploy.beside`).
 
     Args:
         model: The model.
-        path: The file, replaced if there is one; its folder is made where it is missing.
+        path: The file, replaced if there is one, with what stands beside it; its folder is made where it is missing.
         quantize: How weights are stored: as they are, in float16 (half the size), or in int8 (a quarter).
         search: The search of plain answers, and the width and length penalty of `beam`; left out, the model's own.
         samples: Texts to compare on; where they are few or none, random pieces join them.
+        evaluation: How good the model is, for the manifest: what `Evaluation.to_dict` returns.
 
     Returns:
         The file.
@@ -63,20 +70,36 @@ def export_tflite(
     searches: dict[Method, SearchConfig] = {"greedy": replace(search, method="greedy"), "beam": beam}
     require_tensorflow()
     texts = sample_texts(model, samples)
-    module = MobileModule(model, searches["greedy"], searches["beam"])
+    module = MobileModule(model.config, _weights(model, quantize, samples), searches["greedy"], searches["beam"])
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as folder:
         unfinished = Path(folder) / path.name
         flatbuffer = _convert(module, Path(folder) / "saved_model", quantize)
-        files = Associated(
-            _describe(model, search, quantize, require_builtin(flatbuffer)),
-            model.source_tokenizer.model,
-            model.target_tokenizer.model,
-        )
+        manifest = describe(model, flatbuffer, search, quantize or "float32", evaluation)
+        files = Associated(manifest, model.source_tokenizer.model, model.target_tokenizer.model)
         write_with_files(unfinished, flatbuffer, files)
-        files.manifest["agreement"] = _compare(model, unfinished, texts, searches, quantize)
+        manifest["agreement"] = _compare(model, unfinished, texts, searches, quantize)
         write_with_files(unfinished, flatbuffer, files)
-        return unfinished.replace(path)
+        _write_beside(unfinished, vector_texts(model, samples))
+        move_set(unfinished, path)
+    return path
+
+
+def _weights(model: Seq2Seq, quantize: Quantize | None, samples: Sequence[str] | None) -> dict[str, tf.Variable]:
+    """Return what the file is made of: the model's own variables, or for int8 ones that lose little of it."""
+    weights = inference_weights(model)
+    if quantize != "int8":
+        return {name: variable.value for name, variable in weights.items()}
+    arrays = {name: variable.numpy() for name, variable in weights.items()}
+    moments = input_moments(model, sample_texts(model, samples, CALIBRATION_TEXTS))
+    rounded = round_weights(arrays, moments, tied=model.config.tie_embeddings)
+    return {name: tf.Variable(array) for name, array in rounded.items()}
+
+
+def _write_beside(path: Path, texts: list[str]) -> None:
+    for name, content in read_files(path).contents().items():
+        beside(path, name).write_bytes(content)
+    write_vectors(beside(path, VECTORS), DeviceModel(path), texts)
 
 
 def _convert(module: MobileModule, folder: Path, quantize: Quantize | None) -> bytes:
@@ -121,39 +144,3 @@ def _compare(
         if quantize is None:
             require_agreement(texts, expected, received, f"the TFLite file's {method} search")
     return shares
-
-
-def _describe(model: Seq2Seq, search: SearchConfig, quantize: Quantize | None, operators: list[str]) -> dict[str, Any]:
-    """Return the manifest but for the agreement."""
-    config = model.config
-    state = {f"{kind}_{i + 1}": [1, config.units] for i in range(config.layers) for kind in ("hidden", "cell")}
-    source = {"source": [1, config.max_source_length], "source_length": [1]}
-    limit = output_limit(config, search)
-    vocabulary = len(model.target_tokenizer)
-    return {
-        "keras_s2s": __version__,
-        "weights": quantize or "float32",
-        "special_ids": {"pad": PAD, "eos": EOS, "unknown": UNKNOWN},
-        "vocabulary": {"source": len(model.source_tokenizer), "target": vocabulary},
-        "limits": {
-            "max_source_length": config.max_source_length,
-            "max_target_length": limit,
-            "overlong": config.overlong,
-        },
-        "search": {
-            "method": search.method,
-            "beam_size": search.beam_size,
-            "length_penalty": search.length_penalty,
-            "least_log_prob": NEVER / 2,
-        },
-        "signatures": {
-            "encode": {"inputs": source, "outputs": state},
-            "decode_step": {"inputs": {"token": [1], **state}, "outputs": {"log_probs": [1, vocabulary], **state}},
-            "greedy": {"inputs": source, "outputs": {"tokens": [1, limit], "log_probs": [1]}},
-            "beam": {
-                "inputs": source,
-                "outputs": {"tokens": [1, search.beam_size, limit], "log_probs": [1, search.beam_size]},
-            },
-        },
-        "operators": operators,
-    }

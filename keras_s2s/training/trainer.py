@@ -61,7 +61,7 @@ def _prepare_folder(folder: Path, config: RunConfig, resume: bool) -> None:
     if not resume:
         for part in ("checkpoints", "ids", "tensorboard"):
             shutil.rmtree(folder / part, ignore_errors=True)
-        for file in ("config.toml", "source.model", "target.model", "log.csv"):
+        for file in ("config.toml", "source.model", "target.model", "log.csv", "evaluation.json"):
             (folder / file).unlink(missing_ok=True)
     elif saved.exists() and (folder / "checkpoints").exists() and load_config(saved) != config:
         raise ValueError(

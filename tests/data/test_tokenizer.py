@@ -68,6 +68,8 @@ def assert_graph_agrees(tokenizer, graph, texts, limit=40):
     assert [row[:n].tolist() for row, n in zip(ids.numpy(), lengths.numpy(), strict=True)] == expected
     assert all((row[n:] == PAD).all() for row, n in zip(ids.numpy(), lengths.numpy(), strict=True))
     assert [text.decode() for text in graph.decode(ids).numpy()] == tokenizer.decode(expected)
+    pieces = [text.decode() for text in graph.pieces(ids).numpy()]
+    assert [tuple(joined.split(" ")) if joined else () for joined in pieces] == [*map(tokenizer.pieces, expected)]
 
 
 def test_graph_form_is_equal_on_awkward_text(tokenizer):

@@ -48,7 +48,10 @@ def test_all_exports(model, saved_model, tflite, sentences, monkeypatch, capsys,
         monkeypatch.setattr(target, function, lambda *args, made=made, **options: calls.append((args, options)) or made)
     export.export_all(model, tmp_path, sentences)
     assert [args[1] for args, _ in calls] == [tmp_path / "saved_model", tmp_path / "model.tflite"]
-    assert all(options == {"samples": sentences} for _, options in calls)
+    assert [options for _, options in calls] == [
+        {"samples": sentences, "facts": {}},  # the folder is no run's
+        {"samples": sentences, "evaluation": None},
+    ]
     assert "greedy 100.0%, beam 100.0%" in capsys.readouterr().out
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from keras_s2s import LiteRTTranslator, Translator
-from keras_s2s.deploy.manifest import Associated, read_files, write_with_files
+from keras_s2s.deploy.manifest import read_files, write_with_files
 
 WITHOUT = ("tensorflow", "tensorflow_text", "keras", "pydantic", "jax", "tomli_w", "sacrebleu", "tqdm")
 BLOCK = """
@@ -69,8 +69,17 @@ def test_threads_take_turns(translator, sentences, greedy):
 def test_wrong_calls(translator):
     with pytest.raises(ValueError, match="put it in brackets"):
         translator.translate("the cat")
+    for text in ("half a \ud83d surrogate", None, b"bytes", 7):
+        with pytest.raises(ValueError, match=r"not Unicode|expected texts"):
+            translator.translate(["the cat", text])
+    with pytest.raises(ValueError, match="expected texts"):
+        next(translator.stream(["the cat"]), None)
     with pytest.raises(ValueError, match="n=5 is more than the beam"):
         translator.n_best(["the cat"], 5)
+    with pytest.raises(ValueError, match="at least 1; got 0"):
+        translator.n_best(["the cat"], 0)
+    with pytest.raises(ValueError, match="'greedy' or 'beam', got 'sample'"):
+        translator.translate(["the cat"], "sample")
 
 
 def test_an_overlong_text_warns_or_is_an_error(tflite, monkeypatch):
@@ -140,16 +149,27 @@ def test_bad_files(tflite, tmp_path):
 
 def test_files_of_others(tflite, tmp_path):
     content = tflite.read_bytes()
-    manifest, source, target = read_files(tflite)
-    flatbuffer = content[: manifest["model_bytes"]]
+    files = read_files(tflite)
+    flatbuffer = content[: files.manifest["model_bytes"]]
     path = tmp_path / "other.tflite"
+
+    def refused(message):
+        with pytest.raises(ValueError, match=message):
+            LiteRTTranslator(path)
+
     path.write_bytes(flatbuffer)
     _zipped(path, labels_txt="cat\ndog")
-    with pytest.raises(ValueError, match="without a manifest"):
-        LiteRTTranslator(path)
-    write_with_files(path, flatbuffer, Associated({**manifest, "format": "keras_s2s/tflite/99"}, source, target))
-    with pytest.raises(ValueError, match="'keras_s2s/tflite/99', expected"):
-        LiteRTTranslator(path)
-    write_with_files(path, flatbuffer, Associated(manifest, b"no model", target))
-    with pytest.raises(ValueError, match="not a SentencePiece model"):
-        LiteRTTranslator(path)
+    refused("without a manifest")
+    path.write_bytes(flatbuffer)
+    _zipped(path, **{"manifest.json": "[]", "source.model": "", "target.model": ""})
+    refused("without a manifest")
+    path.write_bytes(flatbuffer)
+    _zipped(path, **{"manifest.json": json.dumps(files.manifest), "source.model": files.source_model})
+    refused("target.model, a SentencePiece model, is missing")
+    write_with_files(path, flatbuffer, files._replace(manifest={**files.manifest, "format": "keras_s2s/tflite/99"}))
+    refused("'keras_s2s/tflite/99', expected")
+    write_with_files(path, flatbuffer, files._replace(source_model=b"no model"))
+    refused("not a SentencePiece model")
+    # The vocabulary of one model behind the graph of another.
+    path.write_bytes(content[: len(flatbuffer) // 2] + content[len(flatbuffer) // 2 + 8 :])
+    refused("damaged")

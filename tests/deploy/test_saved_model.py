@@ -37,7 +37,7 @@ def call_as_server(signature, *inputs):
 def test_the_folder_is_a_version(saved_model, signatures):
     assert saved_model.name == "1"
     assert set(signatures) == {"serving_default", "beam", "encode", "decode_step"}
-    assert [child.name for child in saved_model.parent.iterdir()] == ["1"]
+    assert sorted(child.name for child in saved_model.parent.iterdir()) == ["1", "MODEL_CARD.md", "model_card.json"]
 
 
 def test_the_same_strings_as_keras_in_a_batch_and_one_by_one(signatures, sentences, greedy):
@@ -56,7 +56,11 @@ def test_scores_and_lengths(signatures, model, sentences):
 
 def test_the_same_n_best_as_keras(signatures, sentences, n_best):
     result = signatures["beam"](texts=tf.constant(sentences))
-    assert result["translations"].shape == (len(sentences), 3)
+    assert all(output.shape == (len(sentences), 3) for output in result.values())
+    pieces = [[joined.decode().split(" ") for joined in row] for row in result["pieces"].numpy()]
+    for got, expected in zip(pieces, n_best, strict=True):
+        assert got[: len(expected)] == [list(h.tokens) or [""] for h in expected]
+        assert all(row == [""] for row in got[len(expected) :])
     for got, scores, expected in zip(result["translations"].numpy(), result["log_probs"].numpy(), n_best, strict=True):
         assert [text.decode() for text in got[: len(expected)]] == [h.text for h in expected]
         np.testing.assert_allclose(scores[: len(expected)], [h.log_prob for h in expected], atol=1e-3)

@@ -6,6 +6,7 @@ import pytest
 from keras_s2s import LiteRTTranslator, SearchConfig, export_tflite
 from keras_s2s.data.tokenizer import Tokenizer
 from keras_s2s.deploy import tflite as module
+from keras_s2s.deploy.manifest import read_files
 from keras_s2s.deploy.operators import operators, require_builtin
 
 pytestmark = pytest.mark.filterwarnings("ignore:the source has")
@@ -50,12 +51,35 @@ def test_the_archive(model, tflite):
     assert manifest["search"]["beam_size"] == 4
 
 
-def test_the_manifest_describes_the_tensors(tflite):
-    translator = LiteRTTranslator(tflite)
-    for name, described in translator.manifest["signatures"].items():
-        runner = translator._interpreter.get_signature_runner(name)
-        for side, details in (("inputs", runner.get_input_details()), ("outputs", runner.get_output_details())):
-            assert {key: list(tensor["shape"]) for key, tensor in details.items()} == described[side], (name, side)
+def test_the_manifest_describes_the_model(model, tflite):
+    manifest = read_files(tflite).manifest
+    described, state = manifest["signatures"], {f"{kind}_{layer}" for kind in ("hidden", "cell") for layer in (1, 2)}
+    assert {name: set(tensors["inputs"]) for name, tensors in described.items()} == {
+        "encode": {"source", "source_length"},
+        "decode_step": {"token", *state},
+        "greedy": {"source", "source_length"},
+        "beam": {"source", "source_length"},
+    }
+    assert described["encode"]["inputs"]["source"] == {"shape": [1, 32], "dtype": "int32"}
+    assert described["encode"]["outputs"]["hidden_2"] == {"shape": [1, 16], "dtype": "float32"}
+    assert described["decode_step"]["outputs"]["log_probs"] == {"shape": [1, 30], "dtype": "float32"}
+    assert described["beam"]["outputs"]["tokens"] == {"shape": [1, 4, 24], "dtype": "int32"}
+    source = manifest["tokenizers"]["source"]
+    assert (source["pieces"], source["kind"], source["normalization"]) == (30, "unigram", "nmt_nfkc")
+    assert source["add_dummy_prefix"]
+    assert manifest["evaluation"] is None
+
+
+def test_a_model_with_attention_streams(make_model, tmp_path):
+    """`decode_step` then takes more than the state, and gives what changed alone."""
+    model = make_model(attention="general", bidirectional=True, spread=2.0)
+    translator = LiteRTTranslator(export_tflite(model, tmp_path / "a.tflite", evaluation={"bleu": 12.5}))
+    step = translator.manifest["signatures"]["decode_step"]
+    assert set(step["inputs"]) > set(step["outputs"]) - {"log_probs", "attention"}
+    assert step["outputs"]["attention"]["shape"] == [1, 10]
+    assert translator.manifest["evaluation"] == {"bleu": 12.5}
+    texts = ["let's eat", "to sleep now", "go"]
+    assert ["".join(translator.stream(text)) for text in texts] == model.translate(texts)
 
 
 @pytest.mark.parametrize("quantize", ["float16", "int8"])
@@ -98,16 +122,16 @@ def test_a_model_that_does_not_convert(model, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("answer", ["wrong", "flex"])
-def test_a_failed_export_leaves_the_old_file(model, tflite, tmp_path, monkeypatch, answer):
-    path = tmp_path / "old.tflite"
-    path.write_bytes(b"old")
-    flatbuffer = tflite.read_bytes()[: LiteRTTranslator(tflite).manifest["model_bytes"]]
+def test_a_failed_export_leaves_the_old_files(model, tflite, tmp_path, monkeypatch, answer):
+    old = dict.fromkeys(("old.tflite", "old.manifest.json", "old.source.model", "old.vectors.json"), b"old")
+    for name, content in old.items():
+        (tmp_path / name).write_bytes(content)
+    flatbuffer = tflite.read_bytes()[: read_files(tflite).manifest["model_bytes"]]
     monkeypatch.setattr(module, "_convert", lambda *_: flatbuffer)
     if answer == "wrong":
         monkeypatch.setattr(LiteRTTranslator, "translate", lambda self, texts, method: ["wrong"] * len(texts))
     else:
         monkeypatch.setattr("keras_s2s.deploy.operators.operators", lambda _: ["CUSTOM:FlexErf"])
     with pytest.raises(ValueError, match=r"was not kept|FlexErf"):
-        export_tflite(model, path)
-    assert [child.name for child in tmp_path.iterdir()] == ["old.tflite"]
-    assert path.read_bytes() == b"old"
+        export_tflite(model, tmp_path / "old.tflite")
+    assert {child.name: child.read_bytes() for child in tmp_path.iterdir()} == old

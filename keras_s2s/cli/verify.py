@@ -1,0 +1,142 @@
+"""`keras-s2s verify`: whether the exports of a model answer as it does."""
+
+import json as json_format
+import random
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from keras_s2s.cli import search_options
+from keras_s2s.cli.console import err, out, progress_bar, quiet_import
+from keras_s2s.cli.model_option import open_model
+from keras_s2s.cli.pair_files import DataFolder, find_pairs
+
+if TYPE_CHECKING:
+    from keras_s2s.deploy.verify import Comparison, Difference
+
+# Differences that the terminal shows of each comparison; --json has them all.
+SHOWN = 5
+
+
+def verify(
+    model: Annotated[Path, typer.Argument(help="A .keras file.")],
+    exports: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="TFLite files, SavedModels, HOST:PORT[/MODEL] of servers; left out: those in the model's folder.",
+            show_default=False,
+        ),
+    ] = None,
+    texts: Annotated[Path | None, typer.Option("--texts", "-t", help="A file of source texts, one a line.")] = None,
+    pairs: Annotated[
+        str | None,
+        typer.Option("--pairs", help="In place of --texts: a named data set or a file of pairs, for BLEU too."),
+    ] = None,
+    split: Annotated[str, typer.Option(help="Of a named data set: train, valid or test.")] = "valid",
+    folder: DataFolder = None,
+    count: Annotated[int, typer.Option(min=1, help="Texts to compare on, picked at random.")] = 500,
+    json: Annotated[Path | None, typer.Option(help="Also write everything here; - prints JSON, no table.")] = None,
+    beam: search_options.Beam = None,
+    length_penalty: search_options.LengthPenalty = None,
+    max_length: search_options.MaxLength = None,
+) -> None:
+    """Compare the answers of exported models with those of the .keras file that they were made from.
+
+    Each difference is shown with its gap, how much likelier the model holds its own answer, and its margin, how near
+    the model's own search came to another one; below 0.0001 it is a tie, which rounding decides. The exit code is 1 if
+    an export that is not quantised differs in more than ties. The search options say how a served model was
+    exported; files know it themselves.
+    """
+    if texts and pairs:
+        raise ValueError("--texts and --pairs exclude each other: give one of them")
+    sources, references = _read(texts, pairs, split, folder)
+    loaded = open_model(model)
+    search = search_options.choose_search(
+        loaded.search, beam=beam, length_penalty=length_penalty, max_length=max_length
+    )
+    with quiet_import():
+        from keras_s2s.deploy.agreement import sample_texts
+        from keras_s2s.deploy.exports import find_exports, open_export
+        from keras_s2s.deploy.verify import Verification
+    names = exports or find_exports(model)
+    if not names:
+        raise ValueError(f"no exports in {model.parent}: name them, or make one with `keras-s2s export`")
+    if sources is None:
+        sources = sample_texts(loaded, count=count)[:count]
+    chosen = sorted(random.Random(0).sample(range(len(sources)), min(count, len(sources))))
+    verification = Verification(
+        loaded, [sources[i] for i in chosen], None if references is None else [references[i] for i in chosen]
+    )
+    comparisons: list[Comparison] = []
+    for name in names:
+        export = open_export(name, loaded, search)
+        with progress_bar(name, len(export.searches) * len(chosen)) as bar:
+            comparisons += verification.compare(export, partial(bar.advance, bar.task_ids[0]))
+    _show(comparisons, json)
+    if faults := sum(comparison.faults for comparison in comparisons):
+        raise ValueError(f"{faults} answers of exports that are not quantised differ, and are no ties")
+
+
+def _read(
+    texts: Path | None, pairs: str | None, split: str, folder: Path | None
+) -> tuple[list[str] | None, list[str] | None]:
+    """Return the user's texts and their references, where there are any.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It is not UTF-8.
+    """
+    if texts:
+        try:
+            return texts.read_text(encoding="utf-8-sig").removesuffix("\n").split("\n"), None
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{texts}: not UTF-8 ({error.reason}); convert it first") from None
+    if pairs:
+        read = list(find_pairs(pairs, split, folder))
+        return [pair.source for pair in read], [pair.target for pair in read]
+    return None, None
+
+
+def _show(comparisons: "Sequence[Comparison]", json: Path | None) -> None:
+    document = json_format.dumps([c.to_dict() for c in comparisons], indent=2, ensure_ascii=False)
+    if json is not None and str(json) == "-":
+        typer.echo(document)
+        return
+    if json is not None:
+        json.write_text(document + "\n", encoding="utf-8")
+    table = Table("export", "weights", "search", "same answers", "differences", "BLEU", title="Beside the model")
+    for comparison in comparisons:
+        table.add_row(
+            comparison.export,
+            comparison.weights,
+            comparison.search,
+            f"{comparison.same:,} of {comparison.texts:,} ({comparison.share:.1%})",
+            _count(comparison.differences),
+            "" if comparison.bleu is None else f"{comparison.bleu:.2f} (model: {comparison.expected_bleu:.2f})",
+        )
+    out.print(table)
+    for comparison in comparisons:
+        _explain(comparison)
+
+
+def _count(differences: "Sequence[Difference]") -> str:
+    ties = sum(difference.tie for difference in differences)
+    return f"{len(differences)}, {ties} of them ties" if differences else "none"
+
+
+def _explain(comparison: "Comparison") -> None:
+    """Print the first differences, faults before ties."""
+    for difference in sorted(comparison.differences, key=lambda d: d.tie)[:SHOWN]:
+        verdict = "a tie" if difference.tie else "no tie"
+        err.print(
+            f"{comparison.export} {comparison.search}: {difference.text[:80]!r}\n"
+            f"    model:  {difference.expected}\n    export: {difference.received}\n"
+            f"    gap {difference.gap:.6f}, margin {difference.margin:.6f}: {verdict}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )

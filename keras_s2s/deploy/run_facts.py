@@ -1,0 +1,73 @@
+"""What the folder of a training run tells of the model in it, for the model card."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from keras_s2s.config import DataConfig, load_config, to_dict
+from keras_s2s.data.datasets import DATASETS
+
+if TYPE_CHECKING:
+    from keras_s2s.seq2seq import Seq2Seq
+
+CONFIG, EVALUATION = "config.toml", "evaluation.json"
+
+
+def run_facts(model: "Seq2Seq", file: Path) -> dict[str, Any]:
+    """Return the facts that `model_card` takes, as far as the folder of a model's file has them.
+
+    The folder counts as the model's run if the tokenisers there are the model's. An evaluation that is older than the
+    file was made of another model.
+
+    Args:
+        model: The model.
+        file: The `.keras` file that it was loaded from or saved to.
+
+    Raises:
+        ValueError: The folder is the run's, and its configuration or evaluation is damaged.
+    """
+    folder = file.parent
+    tokenizers = {"source.model": model.source_tokenizer, "target.model": model.target_tokenizer}
+    for name, tokenizer in tokenizers.items():
+        path = folder / name
+        if not path.is_file() or path.read_bytes() != tokenizer.model:
+            return {}
+    facts: dict[str, Any] = {}
+    if (folder / CONFIG).is_file():
+        config = load_config(folder / CONFIG)
+        facts["data"] = _data(config.data)
+        facts["recipe"] = {"data": _without_folders(config.data), "training": to_dict(config.training)}
+    evaluation = folder / EVALUATION
+    if evaluation.is_file() and file.is_file() and evaluation.stat().st_mtime >= file.stat().st_mtime:
+        facts["evaluation"] = _read_evaluation(evaluation)
+    return facts
+
+
+def _data(config: DataConfig) -> dict[str, Any]:
+    """Return name, licence and so on of a named data set; of files, only what they are called."""
+    info = DATASETS.get(config.name or "")
+    if info is None:
+        return {"name": config.name or Path(config.train or "").name}
+    return {
+        "name": info.name,
+        "description": info.description,
+        "licence": info.licence,
+        "attribution": info.attribution or "nobody",
+        "url": info.url,
+    }
+
+
+def _without_folders(config: DataConfig) -> dict[str, Any]:
+    """Return the configuration with bare file names: where they lie is nobody else's concern."""
+    files = ("train", "valid", "test")
+    return {key: Path(value).name if key in files else value for key, value in to_dict(config).items()}
+
+
+def _read_evaluation(path: Path) -> dict[str, Any]:
+    try:
+        evaluation = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: not JSON ({error}); write it again with keras-s2s evaluate --json") from None
+    if not isinstance(evaluation, dict) or "signature" not in evaluation:
+        raise ValueError(f"{path}: no evaluation; write it again with keras-s2s evaluate --json")
+    return evaluation
