@@ -16,7 +16,7 @@ TEST_WORKERS ?= 2
 PIP_INSTALL = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test verify check format clean
+.PHONY: help demo web browser test verify check format clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
@@ -24,10 +24,13 @@ help: ## this list
 demo: $(VENV)/.installed-train ## train the phrasebook model and translate sentences it never saw (minutes)
 	$(BIN)/keras-s2s demo
 
+web: serving/web/node_modules/.package-lock.json ## build the page of `keras-s2s web` (needs Node.js)
+	cd serving/web && npm run --silent build
+
 test: $(VENV)/.installed-dev ## the test suite, with at least 90 % line coverage
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) -m "not slow" --cov --cov-report=term --cov-fail-under=90
 
-verify: $(VENV)/.installed-dev ## the long checks
+verify: $(VENV)/.installed-dev web browser ## the long checks, the page's among them
 	$(BIN)/python -m pytest -m slow --timeout=3600
 
 check: $(VENV)/.installed-dev ## style, format and types
@@ -35,12 +38,23 @@ check: $(VENV)/.installed-dev ## style, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# What the tests of the page run in.
+browser:
+	@if ! command -v chromium >/dev/null || ! command -v chromedriver >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && apt-get install -qq --no-install-recommends chromium chromium-driver >/dev/null; \
+	  else \
+	    echo "The tests of the page need chromium and chromedriver on the PATH, of one version." >&2; \
+	    echo "Install them; on Debian: apt-get install chromium chromium-driver" >&2; exit 1; \
+	  fi; \
+	fi
+
 format: $(VENV)/.installed-dev ## rewrite the code in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean: ## remove the environment, caches and build outputs
-	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist serving/web/node_modules keras_s2s/web_page htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first candidate that runs and is in range. A Python without ensurepip (Debian packages it apart) lends its own pip.
@@ -55,6 +69,12 @@ $(BIN)/python:
 	echo "Making $(VENV) with $$($$found --version) ($$found)"; \
 	if "$$found" -c 'import ensurepip' 2>/dev/null; then "$$found" -m venv $(VENV); \
 	else "$$found" -m venv --without-pip $(VENV) && "$$found" -m pip --python $(BIN)/python install --quiet pip; fi
+
+serving/web/node_modules/.package-lock.json: serving/web/package-lock.json
+	@if ! command -v npm >/dev/null; then \
+	  echo "The page is built by Node.js 20.19 or newer, with its npm: install it (https://nodejs.org)" >&2; exit 1; \
+	fi
+	cd serving/web && npm ci --silent
 
 $(VENV)/.installed-train: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing keras-s2s with TensorFlow and Keras (about 1 GB, minutes the first time)"

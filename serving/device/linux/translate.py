@@ -1,0 +1,117 @@
+"""Translate on a board, with nothing but LiteRT, SentencePiece and NumPy.
+
+    python translate.py en_es.tflite "Let's go!"
+    python translate.py en_es.tflite --beam "Let's go!"
+    python translate.py en_es.tflite --check
+
+The files that stand beside the `.tflite` file are read too: manifest, tokenisers and, for `--check`, test vectors.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from sentencepiece import SentencePieceProcessor
+
+PAD, EOS = 0, 1
+LOG_PROB_TOLERANCE = 0.01
+MOST_DIFFERENT = 0.01
+
+
+class Hypothesis(NamedTuple):
+    """One output: its ids with `<EOS>`, its text, and the logarithm of its probability."""
+
+    tokens: list[int]
+    text: str
+    log_prob: float
+
+
+class Translator:
+    """One model with its two tokenisers."""
+
+    def __init__(self, model: Path) -> None:
+        """Load the files."""
+        self.manifest = json.loads(model.with_suffix(".manifest.json").read_text(encoding="utf-8"))
+        self._source = SentencePieceProcessor(model_file=str(model.with_suffix(".source.model")))
+        self._target = SentencePieceProcessor(model_file=str(model.with_suffix(".target.model")))
+        interpreter = Interpreter(model_path=str(model), num_threads=1)
+        self._run = {name: interpreter.get_signature_runner(name) for name in ("greedy", "beam")}
+
+    def encode(self, text: str) -> list[int] | None:
+        """Return the ids of a text, `<EOS>` at the end; None where the model refuses it for its length."""
+        limits = self.manifest["limits"]
+        ids = [*self._source.EncodeAsIds(text), EOS]
+        if len(ids) <= limits["max_source_length"]:
+            return ids
+        return None if limits["overlong"] == "error" else [*ids[: limits["max_source_length"] - 1], EOS]
+
+    def search(self, ids: list[int], method: str) -> list[Hypothesis]:
+        """Run `greedy` or `beam`; the best hypothesis comes first."""
+        source = np.full((1, self.manifest["limits"]["max_source_length"]), PAD, np.int32)
+        source[0, : len(ids)] = ids
+        outputs: dict[str, Any] = self._run[method](source=source, source_length=np.array([len(ids)], np.int32))
+        rows = outputs["tokens"].reshape(-1, outputs["tokens"].shape[-1])
+        least = self.manifest["search"]["least_log_prob"]
+        found = zip(rows, outputs["log_probs"].reshape(-1), strict=True)
+        return [self._hypothesis(row[row != PAD].tolist(), float(p)) for row, p in found if p > least]
+
+    def _hypothesis(self, tokens: list[int], log_prob: float) -> Hypothesis:
+        ids = tokens[: tokens.index(EOS)] if EOS in tokens else tokens
+        return Hypothesis(tokens, self._target.DecodeIds(ids), log_prob)
+
+
+def check(translator: Translator, vectors: list[dict[str, Any]]) -> bool:
+    """Compare with the test vectors; print what differs, and return whether it is little enough."""
+    wrong_ids = different = answers = 0
+    for vector in vectors:
+        ids = translator.encode(vector["text"])
+        if ids != vector["source"]:
+            wrong_ids += 1
+            print(f"ids of {vector['text']!r}: {ids}, expected {vector['source']}")
+        if ids is None or vector["source"] is None:
+            continue
+        expected = {"greedy": [vector["greedy"]], "beam": vector["beam"]}
+        for method, wanted in expected.items():
+            answers += 1
+            if not _equal(translator.search(vector["source"], method), wanted):
+                different += 1
+                print(f"{method} of {vector['text']!r} differs")
+    print(f"{len(vectors)} texts: {wrong_ids} with wrong ids; {answers} answers: {different} different")
+    return not wrong_ids and different <= MOST_DIFFERENT * answers
+
+
+def _equal(found: list[Hypothesis], wanted: list[dict[str, Any]]) -> bool:
+    return len(found) == len(wanted) and all(
+        (h.tokens, h.text) == (w["tokens"], w["text"]) and abs(h.log_prob - w["log_prob"]) <= LOG_PROB_TOLERANCE
+        for h, w in zip(found, wanted, strict=True)
+    )
+
+
+def main() -> int:
+    """Translate the arguments, or check."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", type=Path, help="the .tflite file")
+    parser.add_argument("texts", nargs="*")
+    parser.add_argument("--beam", action="store_true", help="print all hypotheses of beam search")
+    parser.add_argument("--check", action="store_true", help="run the test vectors")
+    arguments = parser.parse_args()
+    translator = Translator(arguments.model)
+    if arguments.check:
+        document = json.loads(arguments.model.with_suffix(".vectors.json").read_text(encoding="utf-8"))
+        return 0 if check(translator, document["vectors"]) else 1
+    for text in arguments.texts:
+        ids = translator.encode(text)
+        if ids is None:
+            print(f"too long: {text!r}", file=sys.stderr)
+            return 1
+        for hypothesis in translator.search(ids, "beam" if arguments.beam else "greedy"):
+            print(f"{hypothesis.log_prob:.4f}\t{hypothesis.text}" if arguments.beam else hypothesis.text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
