@@ -44,6 +44,20 @@ def test_help_names_every_command(invoke):
         assert invoke(command, "-h").stdout
 
 
+def test_every_command_has_help(invoke):
+    from typer.main import get_command
+
+    def commands(command, *path):
+        yield path
+        for name, inner in getattr(command, "commands", {}).items():
+            yield from commands(inner, *path, name)
+
+    paths = list(commands(get_command(main.app)))
+    assert ("export", "tflite") in paths
+    for path in paths:
+        assert "Usage:" in invoke(*path, "--help").stdout
+
+
 def test_help_is_fast_and_loads_nothing_heavy():
     code = (
         "import sys; from keras_s2s.cli.main import run\n"
