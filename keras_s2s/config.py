@@ -92,6 +92,8 @@ class ModelConfig:
             raise ValueError(f"bidirectional halves units, which must be even; got units = {self.units}")
         if self.attention_window is not None and self.attention == "none":
             raise ValueError("attention_window narrows attention: set attention to 'dot', 'general' or 'additive' too")
+        if self.attention_window is not None and self.reverse_source:
+            raise ValueError("attention_window follows the source from its beginning: set reverse_source = false")
         if self.tie_embeddings and self.attention == "none" and self.embedding != self.units:
             raise ValueError(
                 "tie_embeddings without attention needs embedding and units of one width; "

@@ -42,6 +42,10 @@ def test_overrides_replace_the_file(tmp_path):
         ({"model": 3}, "model: .*object, got 3"),
         ({"data": {"name": "a", "train": "b"}}, "exclude each other"),
         ({"model": {"attention_window": 3}}, "set attention to 'dot', 'general' or 'additive' too"),
+        (
+            {"model": {"attention": "dot", "attention_window": 3, "reverse_source": True}},
+            "attention_window follows the source from its beginning",
+        ),
         ({"model": {"bidirectional": True, "units": 7}}, "must be even; got units = 7"),
         ({"model": {"tie_embeddings": True, "units": 8, "embedding": 4}}, "of one width; got 4 and 8"),
         ({"data": {"valid": "b"}}, "need train beside them"),

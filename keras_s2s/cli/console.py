@@ -59,11 +59,12 @@ def quiet_import() -> Iterator[None]:
     python_stream, terminal = sys.stderr, os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
+    # Not closed at the end: a logger that is set up meanwhile, as TensorFlow's is, goes on writing to it.
+    sys.stderr = os.fdopen(os.dup(terminal), "w", encoding="utf-8")
     try:
-        with os.fdopen(os.dup(terminal), "w", encoding="utf-8") as stream:
-            sys.stderr = stream
-            yield
+        yield
     finally:
+        sys.stderr.flush()
         sys.stderr = python_stream
         os.dup2(terminal, 2)
         os.close(terminal)

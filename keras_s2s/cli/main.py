@@ -1,5 +1,6 @@
 """The command `keras-s2s`: its sub-commands, and how errors reach the user."""
 
+import logging
 import os
 import sys
 import warnings
@@ -87,6 +88,7 @@ def _prepare(debug: bool) -> None:
     if debug:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", QUIET)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     warnings.showwarning = show_warning
 

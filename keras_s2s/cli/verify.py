@@ -27,7 +27,8 @@ def verify(
     exports: Annotated[
         list[str] | None,
         typer.Argument(
-            help="TFLite files, SavedModels, HOST:PORT or HOST:PORT/MODEL of servers; left out: those in the model's folder.",
+            help="TFLite files, SavedModels, HOST:PORT or HOST:PORT/MODEL of servers; left out: those in the model's "
+            "folder.",
             show_default=False,
         ),
     ] = None,

@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_s2s.config import ModelConfig
 from keras_s2s.decoding.lstm import State, Weights
+from keras_s2s.model.encoder import reversed_positions
 
 Memory = dict[str, Any]
 """What attention looks at, the same at every step; empty where the model has none.
@@ -23,7 +24,11 @@ def split_memory(context: State) -> tuple[State, Memory]:
 
 def remember(weights: Weights, outputs: Any, length: Any, config: ModelConfig) -> Memory:
     """Return the memory of sources whose top encoder outputs are `outputs`. `[source time, batch, units]`"""
-    memory: Memory = {"memory": ops.transpose(outputs, (1, 0, 2)), "lengths": length}
+    values = ops.transpose(outputs, (1, 0, 2))
+    if config.reverse_source:  # in the source's own order again, so that attention says where it looks
+        places = reversed_positions(length, ops.shape(values)[1])
+        values = ops.take_along_axis(values, ops.expand_dims(places, 2), axis=1)
+    memory: Memory = {"memory": values, "lengths": length}
     if config.attention != "dot":
         memory["keys"] = ops.matmul(memory["memory"], weights["attention_keys/kernel"])
     return memory

@@ -79,9 +79,19 @@ def word_dropout(config: ModelConfig, name: str) -> keras.layers.Dropout:
 
 def reverse_tokens(source: Any) -> Any:
     """Reverse each row's tokens; `<EOS>` and the padding behind it stay where they are. `[batch, time]`"""
-    time = ops.arange(ops.shape(source)[1], dtype="int32")
-    last = ops.sum(ops.cast(ops.not_equal(source, PAD), "int32"), axis=1, keepdims=True) - 1
-    return ops.take_along_axis(source, ops.where(time < last, last - 1 - time, time), axis=1)
+    length = ops.sum(ops.cast(ops.not_equal(source, PAD), "int32"), axis=1)
+    return ops.take_along_axis(source, reversed_positions(length, ops.shape(source)[1]), axis=1)
+
+
+def reversed_positions(length: Any, time: Any) -> Any:
+    """Return the place that each place of a reversed source had before, and the other way round. `[batch, time]`
+
+    Args:
+        length: Tokens of each row, `<EOS>` included. `[batch]`
+        time: Length of the padded rows.
+    """
+    place, last = ops.arange(time, dtype="int32"), ops.expand_dims(length, 1) - 1
+    return ops.where(place < last, last - 1 - place, place)
 
 
 @keras.saving.register_keras_serializable("keras_s2s")

@@ -63,6 +63,18 @@ def test_attention_is_the_networks_own_and_never_on_padding(make_model, attentio
     assert attention[0].max() > 1.5 / 7  # it does choose
 
 
+def test_attention_is_in_the_sources_own_order(make_model):
+    plain, turned = (make_model(attention="dot", reverse_source=reverse, spread=8.0) for reverse in (False, True))
+    source = np.array([[4, 5, 6, 7, 1, 0], [7, 6, 5, 4, 1, 0]], "int32")  # the one is the other, reversed
+    length, start = np.array([5, 5], "int32"), np.ones(2, "int32")
+    seen = []
+    for model in (plain, turned):
+        state, memory = encode(inference_weights(model), source, length, model.config)
+        seen.append(np.asarray(step(inference_weights(model), start, state, memory, model.config).attention))
+    assert seen[1][0, [3, 2, 1, 0, 4, 5]] == pytest.approx(seen[0][1], abs=1e-5)
+    assert seen[0][1, 0] != pytest.approx(seen[0][1, 3], abs=1e-3)
+
+
 def test_a_window_moves_with_the_step(make_model):
     model = make_model(attention="general", attention_window=1, spread=2.0)
     source, lengths = rows(model)
