@@ -109,13 +109,17 @@ def _show(comparisons: "Sequence[Comparison]", json: Path | None) -> None:
         return
     if json is not None:
         json.write_text(document + "\n", encoding="utf-8")
-    table = Table("export", "weights", "search", "same answers", "differences", "BLEU", title="Beside the model")
+    table = Table(title="Beside the model")
+    table.add_column("export", overflow="fold")
+    for name in ("weights", "search", "same", "share", "differences", "BLEU"):
+        table.add_column(name, no_wrap=name in {"same", "share"})
     for comparison in comparisons:
         table.add_row(
             comparison.export,
             comparison.weights,
             comparison.search,
-            f"{comparison.same:,} of {comparison.texts:,} ({comparison.share:.1%})",
+            f"{comparison.same:,} of {comparison.texts:,}",
+            f"{comparison.share:.1%}",
             _count(comparison.differences),
             "" if comparison.bleu is None else f"{comparison.bleu:.2f} (model: {comparison.expected_bleu:.2f})",
         )

@@ -68,7 +68,7 @@ def compensated(weight: Array, moment: Array, largest: Array) -> Array:
     order = np.argsort(-np.diag(moment), kind="stable")  # the inputs that matter most have the most rows to make good
     factor = np.linalg.cholesky(np.linalg.inv(moment[np.ix_(order, order)].astype(np.float64))).T
     # Where the largest weight is rounded away, the converter would choose another grid.
-    defines_grid = np.abs(weight[order]) >= largest
+    defines_grid = (np.abs(weight[order]) >= largest) & (largest > 0)
     rest, rounded = weight[order].astype(np.float64), np.empty(weight.shape)
     for row in range(len(rest)):
         steps = np.clip(np.round(rest[row] / step), -LEVELS, LEVELS)

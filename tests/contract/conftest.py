@@ -12,6 +12,7 @@ The tests speak the protocol with the stubs of tensorflow-serving-api and plain 
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -279,4 +280,4 @@ def max_batch(server):
     """The most texts that a request may hold, as the server itself says."""
     with pytest.raises(grpc.RpcError) as refused:
         server.predict(["a"] * 100_000)
-    return int(refused.value.details().split("more than ")[1].split()[0])
+    return int(re.search(r"(?:more than|maximum input batch size) (\d+)", refused.value.details())[1])

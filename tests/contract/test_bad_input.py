@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 
 import grpc
 import numpy as np
@@ -22,7 +23,7 @@ def proto(dtype, sizes, **values):
 
 STRING, FLOAT = types_pb2.DT_STRING, types_pb2.DT_FLOAT
 BAD = {
-    "a scalar": ("a scalar", {}, INVALID, "shape"),
+    "a scalar": ("a scalar", {}, INVALID, "shape|dimension"),
     "rank 2": ([["rank", "two"]], {}, INVALID, "shape"),
     "numbers": (np.ones(1, np.float32), {}, INVALID, "string"),
     "another name": ({"text": ["to go"]}, {}, INVALID, "texts"),
@@ -69,7 +70,7 @@ def test_bad_requests(server, inputs, options, code, message):
     got, details = refused(server, inputs, **options)
     assert got is code, details
     assert details
-    assert message in details
+    assert re.search(message, details)
 
 
 @pytest.mark.usefixtures("goes_on")
@@ -96,11 +97,10 @@ def test_a_request_without_a_model(server):
 @pytest.mark.usefixtures("goes_on")
 @pytest.mark.parametrize("signature", TEXTS)
 def test_ten_thousand_texts(server, signature, max_batch):
-    limit = f"more than {max_batch} rows"
     code, details = refused(server, ["to go"] * 10_000, signature=signature)
-    assert (code, limit in details) == (INVALID, True), details
+    assert (code, str(max_batch) in details) == (INVALID, True), details
     status, answer = server.call({"signature_name": signature, "instances": ["to go"] * 10_000})
-    assert (status, limit in answer["error"]) == (400, True), answer
+    assert (status, str(max_batch) in answer["error"]) == (400, True), answer
     assert (
         len(
             server.arrays(["to go"] * max_batch, signature=signature)[
@@ -207,6 +207,7 @@ BAD_JSON = {
     "deep and closed": b'{"instances": ' + b"[" * 500 + b"]" * 500 + b"}",
     "half a surrogate pair": rb'{"instances": ["\ud800"]}',
     "unknown signature": {"instances": ["to go"], "signature_name": "translate"},
+    "half a surrogate pair for a signature": rb'{"instances": ["to go"], "signature_name": "\ud800"}',
     "signature of another type": {"instances": ["to go"], "signature_name": 1},
     "text for a number": {"signature_name": "decode_step", "inputs": {"token": ["1"]}},
 }

@@ -20,8 +20,9 @@ import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2, types_pb2
 from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_service_pb2_grpc
 
-from keras_s2s.deploy.local_server import json_tensors
 from keras_s2s.deploy.local_server.errors import HTTP_STATUS, StatusError
+from keras_s2s.deploy.local_server.json_inputs import parse, read_inputs
+from keras_s2s.deploy.local_server.json_outputs import dump, write_outputs
 from keras_s2s.deploy.local_server.predict import Deadline, find_signature, predict, run_signature
 from keras_s2s.deploy.local_server.session import ModelSession
 from keras_s2s.deploy.local_server.tensors import MOST_BYTES, from_proto, to_proto
@@ -94,8 +95,12 @@ def test_content_and_short_forms():
         ([3], 999, {}, "expects string but 999"),
         ([-1], types_pb2.DT_STRING, {}, "negative"),
         ([MOST_BYTES], types_pb2.DT_STRING, {}, "more than 1048576 elements"),
-        ([1] * 300, types_pb2.DT_STRING, {}, "tensor parsing error: texts"),
+        ([0, 2**62], types_pb2.DT_STRING, {}, "more than 1048576 elements"),
+        ([1] * 300, types_pb2.DT_STRING, {}, "too many dimensions"),
+        ([2**62] * 300_000, types_pb2.DT_STRING, {}, "too many dimensions"),
+        ([2], types_pb2.DT_STRING, {"tensor_content": b"?"}, "tensor parsing error: texts"),
     ],
+    ids=range(8),
 )
 def test_bad_tensors(sizes, dtype, values, message):
     proto = tensor_pb2.TensorProto(dtype=dtype, **values)
@@ -114,8 +119,8 @@ def infos(**types):
 
 
 def read(body, **types):
-    document = json_tensors.parse(body if isinstance(body, bytes) else json.dumps(body).encode())
-    return json_tensors.read_inputs(document, infos(**types))
+    document = parse(body if isinstance(body, bytes) else json.dumps(body).encode())
+    return read_inputs(document, infos(**types))
 
 
 def test_json_rows_and_columns():
@@ -173,19 +178,19 @@ def test_json_values_of_another_type(value, dtype):
 def test_bytes_that_are_no_utf8_pass():
     arrays, _ = read(b'\xef\xbb\xbf {"inputs": ["\xff"]} rest', x=tf.string)
     assert arrays["x"].tolist() == [b"\xff"]
-    assert json_tensors.dump("\udcff") == b'"\xff"'
+    assert dump("\udcff") == b'"\xff"'
 
 
 def test_json_answers():
     outputs = {"a": np.array([0.1, math.nan], np.float32), "b_bytes": np.array([[b"\xff"], [b""]], object)}
-    text = json_tensors.write_outputs(outputs, "row").decode()
+    text = write_outputs(outputs, "row").decode()
     assert text == '{"predictions": [{"a": 0.1, "b_bytes": [{"b64": "/w=="}]}, {"a": NaN, "b_bytes": [{"b64": ""}]}]}'
-    assert json.loads(json_tensors.write_outputs({"a": np.array([1, 2])}, "row")) == {"predictions": [1, 2]}
-    assert json.loads(json_tensors.write_outputs({"a": np.array([1, 2])}, "column")) == {"outputs": [1, 2]}
-    text = json_tensors.write_outputs({"a": np.array(1), "é": np.array(["ü".encode()], object)}, "column").decode()
+    assert json.loads(write_outputs({"a": np.array([1, 2])}, "row")) == {"predictions": [1, 2]}
+    assert json.loads(write_outputs({"a": np.array([1, 2])}, "column")) == {"outputs": [1, 2]}
+    text = write_outputs({"a": np.array(1), "é": np.array(["ü".encode()], object)}, "column").decode()
     assert text == '{"outputs": {"a": 1, "é": ["ü"]}}'
     for uneven in ({"a": np.array(1)}, {"a": np.array([1]), "b": np.array([1, 2])}):
-        assert refusal(json_tensors.write_outputs, uneven, "row")[0] == "INVALID_ARGUMENT"
+        assert refusal(write_outputs, uneven, "row")[0] == "INVALID_ARGUMENT"
 
 
 # A version

@@ -8,14 +8,15 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
 from keras_s2s.deploy.local_server.errors import StatusError
-from keras_s2s.deploy.local_server.service import MESSAGE_BYTES, Service, decode
+from keras_s2s.deploy.local_server.service import Service, decode
+from keras_s2s.deploy.local_server.tensors import MOST_BYTES
 
 # TensorFlow Serving's, and gRPC's for the whole server.
 HEALTH_SERVICES = ("", "ModelService", "PredictionService")
 
 _LONGEST_MESSAGE = 1024
 _OPTIONS = [
-    ("grpc.max_receive_message_length", MESSAGE_BYTES),
+    ("grpc.max_receive_message_length", MOST_BYTES),
     ("grpc.max_send_message_length", -1),
     # Two servers on one port would share its requests, unnoticed.
     ("grpc.so_reuseport", 0),

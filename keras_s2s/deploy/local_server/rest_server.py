@@ -11,8 +11,9 @@ from google.protobuf.json_format import MessageToDict
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2
 
 from keras_s2s.deploy.local_server.errors import HTTP_STATUS, StatusError, invalid
-from keras_s2s.deploy.local_server.json_tensors import dump
-from keras_s2s.deploy.local_server.service import MESSAGE_BYTES, Service
+from keras_s2s.deploy.local_server.json_outputs import dump
+from keras_s2s.deploy.local_server.service import Service
+from keras_s2s.deploy.local_server.tensors import MOST_BYTES
 from keras_s2s.deploy.local_server.version_folders import LARGEST
 
 SECONDS = 30.0
@@ -39,7 +40,7 @@ class RestServer:
         except OSError as error:
             raise OSError(f"cannot listen on {host}:{port}: {error.strerror}; name another with --rest-port") from error
         self.port: int = self._socket.getsockname()[1]
-        application = web.Application(client_max_size=MESSAGE_BYTES)
+        application = web.Application(client_max_size=MOST_BYTES)
         application.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=grace)
 
@@ -57,9 +58,10 @@ class RestServer:
         try:
             status, body = 200, await self._answer(request)
         except StatusError as error:
-            status, body = HTTP_STATUS[error.code], dump({"error": error.message})
+            message = error.message.encode("utf-8", "replace").decode()  # it may quote half a surrogate pair
+            status, body = HTTP_STATUS[error.code], dump({"error": message})
         except web.HTTPRequestEntityTooLarge:
-            status, body = 413, dump({"error": f"the request has more than {MESSAGE_BYTES} bytes"})
+            status, body = 413, dump({"error": f"the request has more than {MOST_BYTES} bytes"})
         return web.Response(status=status, body=body, content_type="application/json")
 
     async def _answer(self, request: web.Request) -> bytes:
@@ -98,8 +100,8 @@ class RestServer:
 
 async def _body(request: web.Request) -> bytes:
     # What says that it is too large is not read to the limit first.
-    if (request.content_length or 0) > MESSAGE_BYTES:
-        raise web.HTTPRequestEntityTooLarge(MESSAGE_BYTES, request.content_length or 0)
+    if (request.content_length or 0) > MOST_BYTES:
+        raise web.HTTPRequestEntityTooLarge(MOST_BYTES, request.content_length or 0)
     return await request.read()
 
 

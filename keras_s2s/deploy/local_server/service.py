@@ -13,16 +13,14 @@ from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
 
 from keras_s2s.deploy.local_server.errors import StatusError, invalid
-from keras_s2s.deploy.local_server.json_tensors import SIGNATURE, parse, read_inputs, write_outputs
+from keras_s2s.deploy.local_server.json_inputs import SIGNATURE, parse, read_inputs
+from keras_s2s.deploy.local_server.json_outputs import write_outputs
 from keras_s2s.deploy.local_server.predict import Deadline, find_signature, predict, run_signature
 from keras_s2s.deploy.local_server.versions import Versions
 
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-
-MESSAGE_BYTES = 64 << 20
-"""Most bytes of a request, in gRPC and in REST."""
 
 # More than these wait for a thread only if something is wrong: they are told to come again.
 MOST_WAITING = 1024

@@ -43,8 +43,8 @@ class ModelSession:
         graph = tf.Graph()
         with graph.as_default():
             tf.import_graph_def(_without_input_shapes(meta_graph.graph_def), name="")
-        # One thread for each op and each run: requests share the cores, texts in a request share the ops.
-        config = tf.compat.v1.ConfigProto(device_count={"GPU": 0}, use_per_session_threads=True)
+        # Threads as TensorFlow sets them: one for each op, or each run in its caller's thread, gained nothing.
+        config = tf.compat.v1.ConfigProto(device_count={"GPU": 0})
         self._session = tf.compat.v1.Session(graph=graph, config=config)
         try:
             self._restore(meta_graph, folder)

@@ -10,10 +10,11 @@ from tensorflow.core.framework import tensor_pb2, types_pb2
 from keras_s2s.deploy.local_server.errors import invalid
 from keras_s2s.deploy.local_server.session import Array
 
-# A TensorProto may name a shape and give one value for all of it: a few bytes would fill the memory. What is written
-# out is never larger than this, the limit of a message.
 MOST_BYTES = 64 << 20
+"""Most bytes of a request, and of a tensor in it: its short form gives a few bytes for a shape of any size."""
+
 _STRING_BYTES = 64  # an empty string, in TensorFlow and in Python
+_MOST_DIMENSIONS = 254  # TensorFlow's
 
 # The field of TensorProto that holds the values of a type.
 _FIELDS: Final = {
@@ -39,17 +40,18 @@ def from_proto(name: str, proto: Any, expected: Any) -> Array:
     if proto.dtype != expected.as_datatype_enum:
         got = types_pb2.DataType.Name(proto.dtype) if proto.dtype in types_pb2.DataType.values() else proto.dtype
         raise invalid(f"input {name}: expects {expected.name} but {got} is provided")
-    sizes = [dimension.size for dimension in proto.tensor_shape.dim]
-    if proto.tensor_shape.unknown_rank or any(size < 0 for size in sizes):
-        raise invalid(f"tensor parsing error: {name} has no shape, or one with negative sizes")
+    shape = proto.tensor_shape
+    sizes = [dimension.size for dimension in shape.dim]
+    if shape.unknown_rank or len(sizes) > _MOST_DIMENSIONS or any(size < 0 for size in sizes):
+        raise invalid(f"tensor parsing error: {name} has no shape, too many dimensions, or one of negative size")
     each = _STRING_BYTES if expected == tf.string else expected.size
-    if math.prod(sizes) * each > MOST_BYTES:
+    if math.prod(max(size, 1) for size in sizes) * each > MOST_BYTES:  # numpy refuses [0, 2**62] too
         raise invalid(f"tensor parsing error: {name} has more than {MOST_BYTES // each} elements")
     try:
         # TensorFlow's own reader: it knows every form that clients write.
         tensor = tf.io.parse_tensor(proto.SerializeToString(), expected)
     except tf.errors.OpError as error:
-        raise invalid(f"tensor parsing error: {name}: {error.message}") from error
+        raise invalid(f"tensor parsing error: {name}") from error
     # A scalar string comes as bytes.
     return np.asarray(tensor.numpy(), dtype=expected.as_numpy_dtype)
 

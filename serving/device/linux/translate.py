@@ -98,7 +98,7 @@ def main() -> int:
     parser.add_argument("texts", nargs="*")
     parser.add_argument("--beam", action="store_true", help="print all hypotheses of beam search")
     parser.add_argument("--check", action="store_true", help="run the test vectors")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     translator = Translator(arguments.model)
     if arguments.check:
         document = json.loads(arguments.model.with_suffix(".vectors.json").read_text(encoding="utf-8"))

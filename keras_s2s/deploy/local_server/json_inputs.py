@@ -1,4 +1,4 @@
-"""The JSON of `:predict`: rows (`instances`, `predictions`) and columns (`inputs`, `outputs`) to arrays and back."""
+"""The JSON of `:predict`: rows (`instances`) or columns (`inputs`) to arrays."""
 
 import base64
 import binascii
@@ -18,8 +18,7 @@ Form = Literal["row", "column"]
 
 SIGNATURE: Final = "signature_name"
 _ROWS, _COLUMNS = "instances", "inputs"
-_BASE64 = "b64"
-_BYTES_SUFFIX = "_bytes"
+BASE64: Final = "b64"
 _SHOWN = 256
 _MOST_DIMENSIONS = 32
 
@@ -70,28 +69,6 @@ def read_inputs(document: Mapping[str, Any], infos: Mapping[str, Any]) -> tuple[
     raise invalid(f"Missing '{_COLUMNS}' or '{_ROWS}' key")
 
 
-def write_outputs(outputs: Mapping[str, Array], form: Form) -> bytes:
-    """Return the JSON of an answer.
-
-    Raises:
-        StatusError: The answer has no rows, and rows were asked for.
-    """
-    values = {name: _values(name, array) for name, array in outputs.items()}
-    alone = next(iter(values.values())) if len(values) == 1 else None
-    if form == "column":
-        return dump({"outputs": values if alone is None else alone})
-    if any(array.ndim == 0 for array in outputs.values()) or len({len(array) for array in outputs.values()}) > 1:
-        shapes = {name: array.shape for name, array in outputs.items()}
-        raise invalid(f"outputs without one batch dimension in common cannot be written as rows: {shapes}")
-    rows = [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
-    return dump({"predictions": rows if alone is None else alone})
-
-
-def dump(value: Any) -> bytes:
-    """Return JSON in UTF-8; what came as other bytes goes out as the same bytes."""
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogateescape")
-
-
 def _from_rows(rows: Any, types: Mapping[str, Any]) -> dict[str, Array]:
     if not isinstance(rows, list):
         raise invalid(f"Expecting '{_ROWS}' to be an list/array")
@@ -135,7 +112,7 @@ def _from_columns(columns: Any, types: Mapping[str, Any]) -> dict[str, Array]:
 
 def _is_named(value: Any) -> bool:
     """Return whether a value is an object of named tensors, and not a base64 string."""
-    return isinstance(value, dict) and not (value.keys() == {_BASE64} and isinstance(value[_BASE64], str))
+    return isinstance(value, dict) and not (value.keys() == {BASE64} and isinstance(value[BASE64], str))
 
 
 def _array(value: Any, dtype: Any) -> Array:
@@ -198,9 +175,9 @@ def _encoded(text: str) -> bytes:
 
 
 def _decoded(value: Mapping[str, Any]) -> bytes:
-    if not (value.keys() == {_BASE64} and isinstance(value[_BASE64], str)):
+    if not (value.keys() == {BASE64} and isinstance(value[BASE64], str)):
         raise invalid(f"JSON Value: {_shown(value)} not formatted correctly for base64 data")
-    text = value[_BASE64].rstrip("=")
+    text = value[BASE64].rstrip("=")
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
@@ -212,22 +189,6 @@ def _as_float(value: float) -> float:
         return float(value)
     except OverflowError:
         return math.inf if value > 0 else -math.inf
-
-
-def _values(name: str, array: Array) -> Any:
-    """Return an output as JSON has it: strings as text, or as base64 where the name says that they are bytes."""
-    if array.dtype.kind == "f":
-        # By their shortest text: 0.2, where the nearest double would read 0.20000000298.
-        return array.astype(str).astype(np.float64).tolist()
-    if array.dtype.kind != "O":
-        return array.tolist()
-    as_bytes = name.endswith(_BYTES_SUFFIX)
-    texts = np.empty(array.shape, object)
-    for place, text in np.ndenumerate(array):
-        texts[place] = (
-            {_BASE64: base64.b64encode(text).decode()} if as_bytes else text.decode("utf-8", "surrogateescape")
-        )
-    return texts.tolist()
 
 
 def _shown(value: Any) -> str:
