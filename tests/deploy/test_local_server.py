@@ -348,7 +348,7 @@ def test_names_that_no_url_can_hold(folder):
 def test_the_model_server_is_run_where_it_is_installed(folder, tmp_path):
     binary = tmp_path / "bin" / "tensorflow_model_server"
     binary.parent.mkdir()
-    binary.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\ntrap "exit 7" TERM\nwhile :; do sleep 0.1; done\n')
+    binary.write_text('#!/bin/sh\ntrap "exit 7" TERM\nprintf "%s\\n" "$@"\nwhile :; do sleep 0.1; done\n')
     binary.chmod(0o755)
     environment = {**os.environ, "PATH": f"{binary.parent}:{os.environ['PATH']}"}
     process = command(folder, "--port", 9000, "--rest-port", 9001, "--name", "en_es", env=environment)
