@@ -16,7 +16,7 @@ TEST_WORKERS ?= 2
 PIP_INSTALL = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo web browser test verify check format clean
+.PHONY: help demo web docs browser test verify check format clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
@@ -38,6 +38,10 @@ check: $(VENV)/.installed-dev ## style, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The variable silences an advertisement of the theme's; MkDocs is pinned below 2.
+docs: $(VENV)/.installed-dev ## the documentation site, in site/; a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
 # What the tests of the page run in.
 browser:
 	@if ! command -v chromium >/dev/null || ! command -v chromedriver >/dev/null; then \
@@ -54,7 +58,7 @@ format: $(VENV)/.installed-dev ## rewrite the code in the house style
 	$(BIN)/ruff format .
 
 clean: ## remove the environment, caches and build outputs
-	rm -rf $(VENV) build dist serving/web/node_modules keras_s2s/web_page htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site serving/web/node_modules keras_s2s/web_page htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first candidate that runs and is in range. A Python without ensurepip (Debian packages it apart) lends its own pip.
@@ -83,5 +87,5 @@ $(VENV)/.installed-train: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing keras-s2s with everything that the tests need (about 2 GB, minutes the first time)"
-	@$(PIP_INSTALL) -e '.[all,dev]'
+	@$(PIP_INSTALL) -e '.[all,dev,docs]'
 	@touch $(VENV)/.installed-train $@

@@ -7,10 +7,10 @@ The model has random weights and never picks <EOS>, so that a source of 12 token
 turns with the others; printed are medians.
 
 - `greedy` and `beam` are from ids to ids, but for the SavedModel, whose graph takes strings. The time is that which the
-  thread has computed (`time.thread_time`), so that other programs on the machine disturb less; on an idle machine it is
-  the wall-clock time.
-- `memory` is the peak of the process above that of a bare Python interpreter, all libraries included; `of it imports`
-  is what they take before a model is loaded.
+  process has computed (`time.process_time`), so that other programs on the machine disturb less; on an idle machine
+  it is the wall-clock time, as there is one thread.
+- `memory` is the peak of the process above that of a bare Python interpreter, all libraries included, after greedy
+  search and after both; `imports` is what the libraries take before a model is loaded.
 - The ONNX graphs are those of the signatures `greedy` and `beam`, converted by tf2onnx: encoder, search and all.
 - `first answer` is the wall-clock time of `keras-s2s translate` in a fresh process, from start to end.
 """
@@ -64,7 +64,7 @@ def write_onnx(model: Any, folder: Path) -> None:
     import tf2onnx
 
     from keras_s2s.decoding.inference import inference_weights
-    from keras_s2s.deploy.mobile_module import MobileModule
+    from keras_s2s.deploy.device.mobile_module import MobileModule
 
     greedy, beam = (replace(model.search, method=method) for method in ("greedy", "beam"))
     weights = {name: variable.value for name, variable in inference_weights(model).items()}
@@ -150,12 +150,14 @@ def main() -> None:
             for contestant, rounds in figures.items()
         }
         base = medians["LiteRT int8"]
-        print(f"{'':22}{'size':>9}{'greedy':>10}{'':>8}{'beam of 4':>11}{'':>8}{'memory':>10}{'of it imports':>15}")
+        heads = f"{'greedy':>10}{'':>8}{'beam of 4':>11}{'':>8}{'imports':>10}{'memory':>10}{'and beam':>10}"
+        print(f"{'':22}{'size':>9}{heads}")
         for contestant, (_, path) in written.items():
             m = medians[contestant]
             print(
                 f"{contestant:22}{megabytes(path):6.1f} MB{m['greedy']:7.2f} ms{m['greedy'] / base['greedy']:7.1f}x"
-                f"{m['beam']:8.2f} ms{m['beam'] / base['beam']:7.1f}x{m['memory']:7.0f} MB{m['imports']:12.0f} MB"
+                f"{m['beam']:8.2f} ms{m['beam'] / base['beam']:7.1f}x{m['imports']:7.0f} MB"
+                f"{m['greedy memory']:7.0f} MB{m['beam memory']:7.0f} MB"
             )
         seconds = [first_answer(written["LiteRT int8"][1], source["text"]) for _ in range(5)]
         print(f"first answer of keras-s2s translate, LiteRT int8: {statistics.median(seconds):.2f} s")

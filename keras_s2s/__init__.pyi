@@ -1,3 +1,4 @@
+from . import plots
 from .config import (
     DataConfig,
     ModelConfig,
@@ -9,23 +10,24 @@ from .config import (
 )
 from .data.corpus import Corpus, Pair, Splits, read_pairs
 from .data.datasets import load_dataset
-from .deploy.litert import LiteRTTranslator
-from .deploy.rest_client import RestClient
-from .deploy.saved_model import export_saved_model
-from .deploy.serving_async_client import AsyncServingClient
-from .deploy.serving_client import ServingClient
-from .deploy.serving_error import ServingError
-from .deploy.tflite import export_tflite
-from .deploy.tls import TLS
+from .deploy.client.async_client import AsyncServingClient
+from .deploy.client.error import ServingError
+from .deploy.client.rest_client import RestClient
+from .deploy.client.serving_client import ServingClient
+from .deploy.client.tls import TLS
+from .deploy.device.litert import LiteRTTranslator
+from .deploy.device.tflite import export_tflite
+from .deploy.server.saved_model import export_saved_model
 from .evaluation.report import evaluate
 from .seq2seq import Seq2Seq, load
 from .training.trainer import train
-from .translation import Hypothesis, Translator
+from .translation import Alignment, Hypothesis, Translator
 
 __version__: str
 
 __all__ = [
     "TLS",
+    "Alignment",
     "AsyncServingClient",
     "Corpus",
     "DataConfig",
@@ -50,6 +52,7 @@ __all__ = [
     "load",
     "load_config",
     "load_dataset",
+    "plots",
     "read_pairs",
     "train",
 ]

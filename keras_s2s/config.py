@@ -213,10 +213,13 @@ class SearchConfig:
         beam_size: Hypotheses kept at each step of `beam`, and drawn for each text by `sample`'s n-best.
         length_penalty: Exponent alpha of the length penalty ((5 + length) / 6) ** alpha by which `beam` divides
             log-probabilities (Wu et al. 2016, equation 14); 0 is none.
+        coverage_penalty: Weight beta of the coverage penalty of the same equation, by which `beam` ranks hypotheses
+            lower that leave source tokens without attention; 0 is none. For a model with attention.
         temperature: `sample` divides the logits by it.
         top_k: `sample` draws from the `top_k` likeliest tokens; 0 is all.
         top_p: `sample` draws from the likeliest tokens that together reach this probability (Holtzman et al. 2020).
         seed: Seed of `sample`.
+        no_repeat_ngram: Write no sequence of this many tokens twice in one output; 0 allows it.
         match_length: Write exactly as many tokens as the source has, as a protein's structure does; probabilities are
             then divided among what is allowed.
         max_length: Limit of the output in tokens, `<EOS>` included; left out, the model's own.
@@ -225,12 +228,23 @@ class SearchConfig:
     method: Literal["greedy", "beam", "sample"] = "greedy"
     beam_size: Count = 4
     length_penalty: Annotated[float, Field(ge=0)] = 1.0
+    coverage_penalty: Annotated[float, Field(ge=0)] = 0.0
     temperature: Annotated[float, Field(gt=0)] = 1.0
     top_k: Annotated[int, Field(ge=0)] = 0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     seed: Annotated[int, Field(ge=0)] = 0
+    no_repeat_ngram: Annotated[int, Field(ge=0)] = 0
     match_length: bool = False
     max_length: Count | None = None
+
+    @model_validator(mode="after")
+    def _something_to_write(self) -> "SearchConfig":
+        if self.match_length and self.no_repeat_ngram:
+            raise ValueError(
+                "match_length forbids <EOS> before its time and no_repeat_ngram everything else that is used up: "
+                "set no_repeat_ngram = 0 or match_length = false"
+            )
+        return self
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)

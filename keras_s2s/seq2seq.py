@@ -2,7 +2,6 @@
 
 import base64
 import tempfile
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +12,15 @@ import keras
 from keras_s2s.config import ModelConfig, SearchConfig, from_dict, to_dict
 from keras_s2s.data.batches import Batches
 from keras_s2s.data.corpus import Pair
-from keras_s2s.data.tokenizer import Tokenizer
+from keras_s2s.data.tokenizer import EOS, Tokenizer
+from keras_s2s.decoding import alignment, scoring
 from keras_s2s.decoding.inference import inference_weights
 from keras_s2s.decoding.runtime import search_all
+from keras_s2s.decoding.search import require_fitting
 from keras_s2s.model.losses import Perplexity, SmoothedCrossentropy, TokenAccuracy
 from keras_s2s.model.network import build_network
-from keras_s2s.translation import Hypothesis, require_texts
+from keras_s2s.text_ids import prefix_ids, source_ids, target_ids
+from keras_s2s.translation import Alignment, Hypothesis
 
 
 @keras.saving.register_keras_serializable("keras_s2s")
@@ -28,7 +30,7 @@ class Seq2Seq(keras.Model):
     A functional Keras model from source ids and the decoder's input ids to logits, which `fit` trains; `translate`
     decodes step by step over the same weights.
 
-    Example:
+    Examples:
         >>> model = Seq2Seq.from_pairs(pairs.train, ModelConfig(units=256, layers=2))
         >>> model.compile()
         >>> model.fit(model.batches(pairs.train), validation_data=model.batches(pairs.valid), epochs=10)
@@ -51,13 +53,19 @@ class Seq2Seq(keras.Model):
         search: SearchConfig | None = None,
         **options: Any,
     ) -> None:
-        """Build the training graph with fresh weights."""
+        """Build the training graph with fresh weights.
+
+        Raises:
+            ValueError: The search asks for what such a model lacks.
+        """
+        search = search or SearchConfig()
+        require_fitting(config, search)  # before hours of training, not after them
         inputs, outputs = build_network(config, len(source_tokenizer), len(target_tokenizer))
         super().__init__(inputs=inputs, outputs=outputs, **options)
         self.config = config
         self.source_tokenizer = source_tokenizer
         self.target_tokenizer = target_tokenizer
-        self.search = search or SearchConfig()
+        self.search = search
 
     @classmethod
     def from_pairs(cls, pairs: Iterable[Pair], config: ModelConfig | None = None, **options: Any) -> Self:
@@ -101,7 +109,12 @@ class Seq2Seq(keras.Model):
         return Batches.from_pairs(pairs, self.source_tokenizer, self.target_tokenizer, self.config, **options)
 
     def translate(
-        self, texts: Sequence[str], search: SearchConfig | None = None, *, batch_size: int = 128
+        self,
+        texts: Sequence[str],
+        search: SearchConfig | None = None,
+        *,
+        batch_size: int = 128,
+        prefixes: Sequence[str] | None = None,
     ) -> list[str]:
         """Return the best output of each text.
 
@@ -109,11 +122,14 @@ class Seq2Seq(keras.Model):
             texts: Source texts. A text with no tokens, such as `""`, gives `""`.
             search: Which search; left out, the model's own.
             batch_size: Texts decoded at once; it changes the speed, not the answers.
+            prefixes: The beginning of each output, from which decoding goes on; `""` leaves it free. Its tokens are
+                those of the text alone, so that a beginning that ends within a word may have no good continuation.
 
         Raises:
-            ValueError: A text is longer than the model's limit and `config.overlong` is `error`.
+            ValueError: A text is longer than the model's limit and `config.overlong` is `error`; or there are not as
+                many prefixes as texts, or one is longer than an output may be, or has an unknown character.
         """
-        best = (hypotheses[0] for hypotheses in self._search(texts, search or self.search, batch_size))
+        best = (hypotheses[0] for hypotheses in self._search(texts, search or self.search, batch_size, prefixes))
         return self.target_tokenizer.decode([tokens for tokens, _ in best])
 
     def n_best(
@@ -123,6 +139,7 @@ class Seq2Seq(keras.Model):
         search: SearchConfig | None = None,
         *,
         batch_size: int = 32,
+        prefixes: Sequence[str] | None = None,
     ) -> list[list[Hypothesis]]:
         """Return up to `n` hypotheses of each text, best first.
 
@@ -131,12 +148,13 @@ class Seq2Seq(keras.Model):
             n: Hypotheses wanted; left out, as many as the search keeps.
             search: Which search; left out, the model's own if that is no greedy one, else a beam search.
             batch_size: Texts decoded at once.
+            prefixes: The beginning of each text's outputs, as in `translate`.
         """
         if search is None:
             search = self.search if self.search.method != "greedy" else replace(self.search, method="beam")
         if n is not None and n > search.beam_size:
             search = replace(search, beam_size=n)
-        found = self._search(texts, search, batch_size)
+        found = self._search(texts, search, batch_size, prefixes)
         if search.method == "sample":  # the draws come in the order of their noise
             found = [sorted(draws, key=lambda draw: draw[1], reverse=True) for draws in found]
         return [[self._hypothesis(*hypothesis) for hypothesis in hypotheses[:n]] for hypotheses in found]
@@ -145,25 +163,70 @@ class Seq2Seq(keras.Model):
         tokenizer = self.target_tokenizer
         return Hypothesis(tokenizer.decode([tokens])[0], tokenizer.pieces(tokens), log_prob)
 
+    def score(self, sources: Sequence[str], targets: Sequence[str]) -> list[float]:
+        """Return the log-probability of each target, given its source (forced scoring).
+
+        It is what `n_best` gives as `log_prob` to a hypothesis of these tokens: the natural logarithm of the
+        probability of the target's tokens followed by `<EOS>`, by the model alone, whatever its search may not write;
+        a target of `max_target_length` tokens counts without `<EOS>`, as a search ends it there. A source with no
+        tokens has the output `""` alone: 0, and minus infinity for any other.
+
+        Args:
+            sources: Source texts.
+            targets: A target text for each.
+
+        Raises:
+            ValueError: There are not as many targets as sources, or one is longer than the model's limit.
+        """
+        pairs = self._pairs(sources, targets)
+        found = scoring.score(inference_weights(self), pairs, self.config)
+        for place, (source, target) in enumerate(pairs):
+            if len(source) == 1:
+                found[place] = 0.0 if target == [EOS] else float("-inf")
+        return found
+
+    def align(self, sources: Sequence[str], targets: Sequence[str]) -> list[Alignment]:
+        """Return where the decoder looks in each source as it writes the target: an alignment of the two, by attention.
+
+        Args:
+            sources: Source texts.
+            targets: A target text for each.
+
+        Raises:
+            ValueError: The model has no attention, there are not as many targets as sources, or one is longer than the
+                model's limit.
+        """
+        pairs = self._pairs(sources, targets)
+        found = alignment.align(inference_weights(self), pairs, self.config)
+        return [
+            Alignment(
+                (*self.source_tokenizer.pieces(source), "<EOS>"),
+                self.target_tokenizer.pieces(target) + ("<EOS>",) * target.count(EOS),
+                attention,
+            )
+            for (source, target), attention in zip(pairs, found, strict=True)
+        ]
+
     def _search(
-        self, texts: Sequence[str], search: SearchConfig, batch_size: int
+        self,
+        texts: Sequence[str],
+        search: SearchConfig,
+        batch_size: int,
+        prefixes: Sequence[str] | None,
     ) -> list[list[tuple[list[int], float]]]:
-        texts = require_texts(texts)
-        rows = [self._limited(ids, text) for ids, text in zip(self.source_tokenizer.encode(texts), texts, strict=True)]
+        rows = source_ids(self.source_tokenizer, texts, self.config)
+        beginnings = None
+        if prefixes is not None:
+            beginnings = prefix_ids(self.target_tokenizer, prefixes, rows, self.config, search)
         found: list[list[tuple[list[int], float]]] = [[] for _ in rows]
-        for index, hypotheses in search_all(inference_weights(self), rows, self.config, search, batch_size):
+        weights = inference_weights(self)
+        for index, hypotheses in search_all(weights, rows, self.config, search, batch_size, beginnings):
             found[index] = hypotheses
         return found
 
-    def _limited(self, ids: list[int], text: str) -> list[int]:
-        limit = self.config.max_source_length
-        if len(ids) <= limit:
-            return ids
-        complaint = f"the source has {len(ids)} tokens, max_source_length is {limit}: {text[:60]!r}"
-        if self.config.overlong == "error":
-            raise ValueError(f"{complaint}; split the text, or train a model with a larger limit")
-        warnings.warn(f"{complaint}; its end was cut off", stacklevel=4)
-        return [*ids[: limit - 1], ids[-1]]
+    def _pairs(self, sources: Sequence[str], targets: Sequence[str]) -> list[tuple[list[int], list[int]]]:
+        rows = source_ids(self.source_tokenizer, sources, self.config)
+        return list(zip(rows, target_ids(self.target_tokenizer, targets, rows, self.config), strict=True))
 
     def save(self, filepath: str | Path, overwrite: bool = True, **options: Any) -> None:
         """Save model, optimiser and tokenisers in one `.keras` file.

@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:  # the lowest floor imports nothing heavy
+    import numpy as np
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,22 @@ class Hypothesis:
     text: str
     tokens: tuple[str, ...]
     log_prob: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Alignment:
+    """Where the decoder of a model with attention looks, as it writes a given target.
+
+    Attributes:
+        source: The source's pieces and, last, `<EOS>`.
+        target: The target's pieces and, last, `<EOS>`; not where they fill the model's limit.
+        attention: The share of attention that each source token gets as each target token is written; each row sums
+            to 1. `[target tokens, source tokens]`, float32
+    """
+
+    source: tuple[str, ...]
+    target: tuple[str, ...]
+    attention: "np.ndarray[Any, Any]"
 
 
 @runtime_checkable

@@ -27,6 +27,8 @@ def evaluate(
     columns: Columns = None,
     beam: search_options.Beam = None,
     length_penalty: search_options.LengthPenalty = None,
+    coverage_penalty: search_options.CoveragePenalty = None,
+    no_repeat_ngram: search_options.NoRepeatNgram = None,
     max_length: search_options.MaxLength = None,
 ) -> None:
     """Translate a data set and print BLEU, chrF, exact match, length ratio and BLEU by source length."""
@@ -35,7 +37,12 @@ def evaluate(
     pairs = list(islice(find_pairs(data, split, folder, format, columns), limit))
     loaded = open_model(model)
     search = search_options.choose_search(
-        loaded.search, beam=beam, length_penalty=length_penalty, max_length=max_length
+        loaded.search,
+        beam=beam,
+        length_penalty=length_penalty,
+        coverage_penalty=coverage_penalty,
+        no_repeat_ngram=no_repeat_ngram,
+        max_length=max_length,
     )
     loaded.search = search
     with progress_bar("translating", len(pairs)) as bar:

@@ -29,6 +29,8 @@ def saved_model(
     max_batch: Annotated[int, typer.Option(min=1, help="Most texts in one request.")] = 1024,
     beam: search_options.Beam = None,
     length_penalty: search_options.LengthPenalty = None,
+    coverage_penalty: search_options.CoveragePenalty = None,
+    no_repeat_ngram: search_options.NoRepeatNgram = None,
     max_length: search_options.MaxLength = None,
 ) -> None:
     """Write a SavedModel for TensorFlow Serving: strings in, strings out.
@@ -39,12 +41,17 @@ def saved_model(
     """
     loaded = open_model(model)
     search = search_options.choose_search(
-        loaded.search, beam=beam, length_penalty=length_penalty, max_length=max_length
+        loaded.search,
+        beam=beam,
+        length_penalty=length_penalty,
+        coverage_penalty=coverage_penalty,
+        no_repeat_ngram=no_repeat_ngram,
+        max_length=max_length,
     )
     with err.status(f"writing and verifying {folder}"):
         with quiet_import():
             from keras_s2s.deploy.run_facts import run_facts
-            from keras_s2s.deploy.saved_model import export_saved_model
+            from keras_s2s.deploy.server.saved_model import export_saved_model
         written = export_saved_model(
             loaded,
             folder,
@@ -67,6 +74,8 @@ def tflite(
     ] = None,
     beam: search_options.Beam = None,
     length_penalty: search_options.LengthPenalty = None,
+    coverage_penalty: search_options.CoveragePenalty = None,
+    no_repeat_ngram: search_options.NoRepeatNgram = None,
     max_length: search_options.MaxLength = None,
 ) -> None:
     """Write one file for phones, boards and browsers (LiteRT), the tokenisers inside.
@@ -75,12 +84,17 @@ def tflite(
     """
     loaded = open_model(model)
     search = search_options.choose_search(
-        loaded.search, beam=beam, length_penalty=length_penalty, max_length=max_length
+        loaded.search,
+        beam=beam,
+        length_penalty=length_penalty,
+        coverage_penalty=coverage_penalty,
+        no_repeat_ngram=no_repeat_ngram,
+        max_length=max_length,
     )
     with err.status(f"writing and verifying {file}"):
         with quiet_import():
+            from keras_s2s.deploy.device.tflite import export_tflite
             from keras_s2s.deploy.run_facts import run_facts
-            from keras_s2s.deploy.tflite import export_tflite
         evaluation = run_facts(loaded, model).get("evaluation")
         written = export_tflite(loaded, file, quantize=quantize, search=search, evaluation=evaluation)
     _tell(written, _agreement(written))
@@ -90,9 +104,9 @@ def export_all(model: "Seq2Seq", folder: Path, samples: Sequence[str]) -> None:
     """Write both exports into a folder: `saved_model/<version>/` and `model.tflite`."""
     with err.status(f"exporting to {folder}"):
         with quiet_import():
+            from keras_s2s.deploy.device.tflite import export_tflite
             from keras_s2s.deploy.run_facts import run_facts
-            from keras_s2s.deploy.saved_model import export_saved_model
-            from keras_s2s.deploy.tflite import export_tflite
+            from keras_s2s.deploy.server.saved_model import export_saved_model
         facts = run_facts(model, folder / "model.keras")
         served = export_saved_model(model, folder / "saved_model", samples=samples, facts=facts)
         evaluation = facts.get("evaluation")
@@ -102,7 +116,7 @@ def export_all(model: "Seq2Seq", folder: Path, samples: Sequence[str]) -> None:
 
 
 def _agreement(file: Path) -> str:
-    from keras_s2s.deploy.manifest import read_files
+    from keras_s2s.deploy.device.manifest import read_files
 
     shares = read_files(file).manifest["agreement"]
     return f"of {shares['texts']} texts, as the model: greedy {shares['greedy']:.1%}, beam {shares['beam']:.1%}"

@@ -8,7 +8,7 @@ import typer
 from keras_s2s.cli.console import err, quiet_import
 
 if TYPE_CHECKING:
-    from keras_s2s.deploy.litert import LiteRTTranslator
+    from keras_s2s.deploy.device.litert import LiteRTTranslator
     from keras_s2s.seq2seq import Seq2Seq
 
 # Where `keras-s2s demo` leaves its model.
@@ -57,6 +57,6 @@ def open_on_device(path: Path) -> "LiteRTTranslator":
         ValueError: It is no file that `keras-s2s export tflite` wrote.
     """
     with quiet_import():
-        from keras_s2s.deploy.litert import LiteRTTranslator
+        from keras_s2s.deploy.device.litert import LiteRTTranslator
 
         return LiteRTTranslator(path)

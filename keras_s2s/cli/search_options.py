@@ -13,6 +13,14 @@ Beam = Annotated[int | None, typer.Option("--beam", min=1, help="Beam search tha
 LengthPenalty = Annotated[
     float | None, typer.Option(min=0, help="Beam: exponent of the length penalty.", rich_help_panel=_PANEL)
 ]
+CoveragePenalty = Annotated[
+    float | None,
+    typer.Option(min=0, help="Beam: weight of the coverage penalty (attention).", rich_help_panel=_PANEL),
+]
+NoRepeatNgram = Annotated[
+    int | None,
+    typer.Option(min=0, help="Write no N tokens twice in one answer; 0 allows it.", rich_help_panel=_PANEL),
+]
 Sample = Annotated[bool, typer.Option("--sample", help="Draw at random.", rich_help_panel=_PANEL)]
 Temperature = Annotated[float | None, typer.Option(help="Sampling: divides the logits.", rich_help_panel=_PANEL)]
 TopK = Annotated[
@@ -32,6 +40,8 @@ def choose_search(
     *,
     beam: int | None = None,
     length_penalty: float | None = None,
+    coverage_penalty: float | None = None,
+    no_repeat_ngram: int | None = None,
     sample: bool = False,
     temperature: float | None = None,
     top_k: int | None = None,
@@ -53,8 +63,11 @@ def choose_search(
     for name, value in drawn.items():
         if value is not None and method != "sample":
             raise ValueError(f"--{name.replace('_', '-')} needs --sample")
-    if length_penalty is not None and method != "beam":
-        raise ValueError("--length-penalty needs --beam")
-    given = {"beam_size": beam, "length_penalty": length_penalty, "max_length": max_length, **drawn}
+    ranked: dict[str, Any] = {"length_penalty": length_penalty, "coverage_penalty": coverage_penalty}
+    for name, value in ranked.items():
+        if value is not None and method != "beam":
+            raise ValueError(f"--{name.replace('_', '-')} needs --beam")
+    others = {"beam_size": beam, "no_repeat_ngram": no_repeat_ngram, "max_length": max_length}
+    given = {**others, **ranked, **drawn}
     changes = {name: value for name, value in given.items() if value is not None}
     return from_dict(SearchConfig, to_dict(default) | {"method": method} | changes, origin="search")

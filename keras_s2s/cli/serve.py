@@ -46,7 +46,7 @@ def _check(folder: Path, name: str) -> None:
         ValueError: The folder holds no version, or clients could not write the name in a URL.
         OSError: It cannot be read.
     """
-    from keras_s2s.deploy.local_server.version_folders import version_folders
+    from keras_s2s.deploy.server.local_server.version_folders import version_folders
 
     if not name or set(name) & set("/:"):
         raise ValueError(f"{name!r} cannot be a model's name, which stands in URLs: choose another with --name")
@@ -96,5 +96,5 @@ def _run_development_server(folder: Path, name: str, host: str, port: int, rest_
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("keras_s2s").setLevel(logging.INFO)
     with quiet_import():
-        from keras_s2s.deploy.local_server.lifecycle import serve as run
+        from keras_s2s.deploy.server.local_server.lifecycle import serve as run
     run(folder, name, host, port, rest_port, ready)

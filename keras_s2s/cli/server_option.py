@@ -8,7 +8,7 @@ import typer
 from keras_s2s.cli.console import quiet_import
 
 if TYPE_CHECKING:
-    from keras_s2s.deploy.remote_translator import RemoteTranslator
+    from keras_s2s.deploy.client.remote_translator import RemoteTranslator
 
 _PANEL = "Server (in place of --model)"
 
@@ -52,15 +52,15 @@ def open_server(
         OSError: A certificate's file cannot be read.
         ValueError: Two options exclude each other, or a value lies outside its range.
     """
-    from keras_s2s.deploy.tls import TLS
+    from keras_s2s.deploy.client.tls import TLS
 
     tls = TLS(tls_roots, tls_certificate, tls_key) if tls_roots or tls_certificate or tls_key else None
     given = {"model": model_name, "version": version, "label": label, "timeout": timeout, "tls": tls}
     options = {name: value for name, value in given.items() if value is not None}
     if rest:
-        from keras_s2s.deploy.rest_client import RestClient
+        from keras_s2s.deploy.client.rest_client import RestClient
 
         return RestClient(server, batch_size=batch_size, **options)  # type: ignore[arg-type]
     with quiet_import():
-        from keras_s2s.deploy.serving_client import ServingClient
+        from keras_s2s.deploy.client.serving_client import ServingClient
     return ServingClient(server, batch_size=batch_size, **options)  # type: ignore[arg-type]

@@ -32,6 +32,8 @@ def translate(
     batch_size: Annotated[int, typer.Option(min=1, help="Texts translated together.")] = 64,
     beam: search_options.Beam = None,
     length_penalty: search_options.LengthPenalty = None,
+    coverage_penalty: search_options.CoveragePenalty = None,
+    no_repeat_ngram: search_options.NoRepeatNgram = None,
     sample: search_options.Sample = False,
     temperature: search_options.Temperature = None,
     top_k: search_options.TopK = None,
@@ -61,6 +63,8 @@ def translate(
     options = {
         "beam": beam,
         "length_penalty": length_penalty,
+        "coverage_penalty": coverage_penalty,
+        "no_repeat_ngram": no_repeat_ngram,
         "sample": sample,
         "temperature": temperature,
         "top_k": top_k,

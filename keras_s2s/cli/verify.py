@@ -16,7 +16,7 @@ from keras_s2s.cli.model_option import open_model
 from keras_s2s.cli.pair_files import DataFolder, find_pairs
 
 if TYPE_CHECKING:
-    from keras_s2s.deploy.verify import Comparison, Difference
+    from keras_s2s.deploy.verification.verify import Comparison, Difference
 
 # Differences that the terminal shows of each comparison; --json has them all.
 SHOWN = 5
@@ -43,6 +43,8 @@ def verify(
     json: Annotated[Path | None, typer.Option(help="Also write everything here; - prints JSON, no table.")] = None,
     beam: search_options.Beam = None,
     length_penalty: search_options.LengthPenalty = None,
+    coverage_penalty: search_options.CoveragePenalty = None,
+    no_repeat_ngram: search_options.NoRepeatNgram = None,
     max_length: search_options.MaxLength = None,
 ) -> None:
     """Compare the answers of exported models with those of the .keras file that they were made from.
@@ -57,12 +59,17 @@ def verify(
     sources, references = _read(texts, pairs, split, folder)
     loaded = open_model(model)
     search = search_options.choose_search(
-        loaded.search, beam=beam, length_penalty=length_penalty, max_length=max_length
+        loaded.search,
+        beam=beam,
+        length_penalty=length_penalty,
+        coverage_penalty=coverage_penalty,
+        no_repeat_ngram=no_repeat_ngram,
+        max_length=max_length,
     )
     with quiet_import():
-        from keras_s2s.deploy.agreement import sample_texts
-        from keras_s2s.deploy.exports import find_exports, open_export
-        from keras_s2s.deploy.verify import Verification
+        from keras_s2s.deploy.verification.agreement import sample_texts
+        from keras_s2s.deploy.verification.find_exports import find_exports, open_export
+        from keras_s2s.deploy.verification.verify import Verification
     names = exports or find_exports(model)
     if not names:
         raise ValueError(f"no exports in {model.parent}: name them, or make one with `keras-s2s export`")

@@ -70,7 +70,7 @@ class Corpus:
         max_bad_share: Largest share of bad rows (0 to 1) that a pass accepts.
         deduplicate: Whether to drop pairs that came before in the same pass.
 
-    Example:
+    Examples:
         >>> corpus = read_pairs("my.tsv")                                      # doctest: +SKIP
         >>> for source, target, mask in corpus: ...                            # doctest: +SKIP
         >>> print(corpus.report)                                               # doctest: +SKIP

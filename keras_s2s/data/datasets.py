@@ -109,7 +109,7 @@ def load_dataset(name: str, folder: str | PathLike[str] | None = None) -> Splits
         MissingExtraError: A download needs pooch, which is not installed.
         ValueError: There is no such data set, or its files are damaged.
 
-    Example:
+    Examples:
         >>> load_dataset("phrasebook-en-es").licence
         'Apache-2.0'
     """

@@ -24,7 +24,7 @@ _PUNCTUATION = _PunctuationTable()
 def near_key(text: str) -> str:
     """What is left of a text without case, punctuation and surplus space; of mere punctuation, the text.
 
-    Example:
+    Examples:
         >>> near_key("  ¡Vamos,  MARÍA! ")
         'vamos maría'
     """

@@ -124,7 +124,7 @@ def split_pairs(
         TypeError: `pairs` is an iterator, which can be read only once.
         ValueError: The sizes make no sense, or there are too few sources.
 
-    Example:
+    Examples:
         >>> pairs = [Pair(f"number {n}", f"nombre {n}") for n in range(100)]
         >>> splits = split_pairs(pairs, valid=5, test=0.1)
         >>> len(splits.valid), len(splits.test), len(list(splits.train))

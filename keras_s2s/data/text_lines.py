@@ -42,7 +42,7 @@ class Problem:
 def clean(text: str) -> str:
     r"""Unicode NFC, no NUL, line breaks and tabs as spaces, no white space at the ends.
 
-    Example:
+    Examples:
         >>> clean(" Cafe\u0301\r\n")
         'Café'
     """

@@ -22,7 +22,7 @@ _SENTENCES = 1_000_000
 class Tokenizer:
     """A learned SentencePiece model with this package's reserved ids.
 
-    Example:
+    Examples:
         >>> tokenizer = Tokenizer.train(["let's go", "to go"], TokenizerConfig(kind="word", vocabulary_size=8))
         >>> tokenizer.decode(tokenizer.encode(["to go"]))
         ['to go']

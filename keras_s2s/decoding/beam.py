@@ -1,28 +1,39 @@
-"""Beam search with a length penalty; finished beams are frozen, not lost."""
+"""Beam search with a length and a coverage penalty; finished beams are frozen, not lost."""
 
 from typing import Any
 
 from keras import ops
 
 from keras_s2s.data.tokenizer import EOS, PAD
+from keras_s2s.decoding.coverage import cover, log_coverage
 from keras_s2s.decoding.lstm import State
-from keras_s2s.decoding.outputs import NEVER, Outputs, Step, is_eos, next_log_probs, repeat_rows, write_at
+from keras_s2s.decoding.outputs import NEVER, Outputs, Step, is_eos, repeat_rows, write_at
 
 
-def beam_search(step: Step, state: State, finished: Any, limit: int, width: int, length_penalty: float) -> Outputs:
+def beam_search(
+    step: Step,
+    state: State,
+    finished: Any,
+    limit: int,
+    width: int,
+    length_penalty: float,
+    coverage_penalty: float = 0.0,
+) -> Outputs:
     """Keep the `width` best hypotheses at every step, finished and growing ones side by side.
 
-    Hypotheses are ranked by their log-probability divided by ((5 + length) / 6) ** length_penalty (Wu et al. 2016,
-    https://arxiv.org/abs/1609.08144, equation 14). A finished one stands as it is until a better one displaces it; the
-    search ends when all are finished.
+    Hypotheses are ranked by their log-probability divided by ((5 + length) / 6) ** length_penalty, plus
+    coverage_penalty times their `log_coverage` of the source (Wu et al. 2016, https://arxiv.org/abs/1609.08144,
+    equation 14). A finished one stands as it is until a better one displaces it; the search ends when all are finished.
 
     Args:
         step: The model's step.
-        state: The encoder's context vectors. `[batch, …]`
+        state: The encoder's context vectors; for a coverage penalty also `coverage`, as `nothing_covered` gives it.
+            `[batch, …]`
         finished: Rows that answer nothing. `[batch]`, bool
         limit: Longest output, `<EOS>` included.
         width: Hypotheses kept.
         length_penalty: Exponent; 0 ranks by log-probability alone, which favours short outputs.
+        coverage_penalty: Weight; 0 asks for no coverage, and no attention of the step.
     """
     batch = ops.shape(finished)[0]
     first_row = ops.expand_dims(ops.arange(batch, dtype="int32") * width, 1)  # [batch, 1]
@@ -31,18 +42,26 @@ def beam_search(step: Step, state: State, finished: Any, limit: int, width: int,
         return ops.logical_and(time < limit, ops.logical_not(ops.all(finished)))
 
     def body(time: Any, finished: Any, token: Any, tokens: Any, score: Any, length: Any, state: State) -> Any:
-        logits, state, _ = step(ops.reshape(token, (-1,)), state)
-        vocabulary = logits.shape[-1]
-        log_probs = ops.reshape(next_log_probs(logits), (-1, width, vocabulary))
-        frozen = ops.where(ops.equal(ops.arange(vocabulary, dtype="int32"), PAD), 0.0, NEVER)
-        log_probs = ops.where(ops.expand_dims(finished, 2), frozen, log_probs)
-        scores = ops.expand_dims(score, 2) + log_probs  # [batch, width, vocabulary]
+        log_probs, following, attention = step(ops.reshape(token, (-1,)), state)
+        # No more than `width` tokens of a hypothesis can be kept: the rest of the vocabulary is left here.
+        candidates = min(width, log_probs.shape[-1])
+        gained, following_token = ops.top_k(log_probs, candidates)
+        gained = ops.reshape(gained, (-1, width, candidates))
+        following_token = ops.reshape(ops.cast(following_token, "int32"), (-1, width, candidates))
+        stays = ops.expand_dims(finished, 2)
+        frozen = ops.where(ops.equal(ops.arange(candidates, dtype="int32"), 0), 0.0, NEVER)
+        scores = ops.expand_dims(score, 2) + ops.where(stays, frozen, gained)  # [batch, width, candidates]
         length = ops.where(finished, length, length + 1)
         ranking = scores / ops.expand_dims(_penalty(length, length_penalty), 2)
-        _, best = ops.top_k(ops.reshape(ranking, (-1, width * vocabulary)), width)
+        if coverage_penalty:
+            following["coverage"] = cover(state["coverage"], attention, ops.reshape(finished, (-1,)))
+            covered = ops.reshape(log_coverage(following["coverage"]), (-1, width, 1))
+            ranking = ranking + coverage_penalty * covered
+        _, best = ops.top_k(ops.reshape(ranking, (-1, width * candidates)), width)
         best = ops.cast(best, "int32")
-        parent = best // vocabulary  # [batch, width]
-        token = best - parent * vocabulary
+        parent = best // candidates  # [batch, width]
+        following_token = ops.where(stays, PAD, following_token)
+        token = ops.take_along_axis(ops.reshape(following_token, (-1, width * candidates)), best, axis=1)
         rows = ops.reshape(first_row + parent, (-1,))
 
         def of_parents(x: Any) -> Any:
@@ -50,9 +69,9 @@ def beam_search(step: Step, state: State, finished: Any, limit: int, width: int,
             return ops.reshape(ops.take(flat, rows, axis=0), (-1, width, *x.shape[2:]))
 
         finished = ops.logical_or(of_parents(finished), is_eos(token))
-        score = ops.take_along_axis(ops.reshape(scores, (-1, width * vocabulary)), best, axis=1)
+        score = ops.take_along_axis(ops.reshape(scores, (-1, width * candidates)), best, axis=1)
         tokens = write_at(of_parents(tokens), time, token)
-        state = {name: ops.take(x, rows, axis=0) for name, x in state.items()}
+        state = {name: ops.take(x, rows, axis=0) for name, x in following.items()}
         return time + 1, finished, token, tokens, score, of_parents(length), state
 
     # One beam a row is alive at the start; the others would only repeat it.

@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_s2s.data.tokenizer import EOS, PAD
 from keras_s2s.decoding.lstm import State
-from keras_s2s.decoding.outputs import Outputs, Step, is_eos, next_log_probs, write_at
+from keras_s2s.decoding.outputs import Outputs, Step, is_eos, write_at
 
 
 def greedy_search(step: Step, state: State, finished: Any, limit: int) -> Outputs:
@@ -23,8 +23,8 @@ def greedy_search(step: Step, state: State, finished: Any, limit: int) -> Output
         return ops.logical_and(time < limit, ops.logical_not(ops.all(finished)))
 
     def body(time: Any, token: Any, finished: Any, tokens: Any, score: Any, state: State) -> tuple[Any, ...]:
-        logits, state, _ = step(token, state)
-        best, token = ops.top_k(next_log_probs(logits), 1)  # top_k, as argmax does not convert to TFLite
+        log_probs, state, _ = step(token, state)
+        best, token = ops.top_k(log_probs, 1)  # top_k, as argmax does not convert to TFLite
         token = ops.where(finished, PAD, ops.cast(token[:, 0], "int32"))
         score = ops.where(finished, score, score + best[:, 0])
         tokens = write_at(tokens, time, token)

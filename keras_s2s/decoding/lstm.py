@@ -1,7 +1,7 @@
 """LSTM layers as pure functions over a dictionary of weights."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from keras import ops
 
@@ -11,8 +11,9 @@ Weights = dict[str, Any]
 State = dict[str, Any]
 """Short- and long-term memory of a stack: `hidden_i` and `cell_i` of each layer, from 1. `[batch, units]` each
 
-Where attention has a window, or a search counts, also the number of the decoder's next step, from 0, as `position`.
-`[batch]`, int32
+Where attention has a window, or a search counts, also the number of the decoder's next step, from 0, as `position`,
+`[batch]`, int32. Where a search must know them, also the tokens that were `written`, newest first, `[batch, limit]`,
+int32, and the attention that each source token got, `coverage`, `[batch, source time]`.
 """
 
 
@@ -43,17 +44,38 @@ def stack_step(
         if number > 1:
             products = ops.matmul(output, weights[f"{layer}/kernel"])
         recurrent = ops.matmul(state[hidden], weights[f"{layer}/recurrent_kernel"])
-        gates = products + recurrent + weights[f"{layer}/bias"]
-        following[hidden], following[cell] = _cell(gates, state[cell])
+        gates = open_gates(products + recurrent + weights[f"{layer}/bias"])
+        following[hidden], following[cell] = next_memories(gates, state[cell])
         output = following[hidden] + output if residual and number > 1 else following[hidden]
     return output, following
 
 
-def _cell(gates: Any, cell: Any) -> tuple[Any, Any]:
-    """Return the next hidden and cell state from the four gates' inputs, in Keras's order."""
-    write, forget, candidate, output = ops.split(gates, 4, axis=-1)  # [batch, units] each
-    cell = ops.sigmoid(forget) * cell + ops.sigmoid(write) * ops.tanh(candidate)
-    return ops.sigmoid(output) * ops.tanh(cell), cell
+class Gates(NamedTuple):
+    """A layer's gates at one step, after their activations. `[batch, units]` each
+
+    Attributes:
+        write: How much of the candidate enters the long-term memory (the input gate), 0 to 1.
+        forget: How much of the long-term memory stays, 0 to 1.
+        candidate: What would be written, -1 to 1.
+        output: How much of the long-term memory shows as short-term memory, 0 to 1.
+    """
+
+    write: Any
+    forget: Any
+    candidate: Any
+    output: Any
+
+
+def open_gates(inputs: Any) -> Gates:
+    """Return the gates, given the sums of what they are fed with, in Keras's order. `[batch, 4 * units]`"""
+    write, forget, candidate, output = ops.split(inputs, 4, axis=-1)
+    return Gates(ops.sigmoid(write), ops.sigmoid(forget), ops.tanh(candidate), ops.sigmoid(output))
+
+
+def next_memories(gates: Gates, cell: Any) -> tuple[Any, Any]:
+    """Return the next hidden and cell state. `[batch, units]` each"""
+    cell = gates.forget * cell + gates.write * gates.candidate
+    return gates.output * ops.tanh(cell), cell
 
 
 def read(

@@ -1,4 +1,4 @@
-"""What every search shares: its result, and the few steps that all of them take."""
+"""What every search shares: what it chooses from, its result, and the few steps that all of them take."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -6,11 +6,26 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from keras_s2s.data.tokenizer import EOS, PAD, UNKNOWN
-from keras_s2s.decoding.inference import Prediction
 from keras_s2s.decoding.lstm import State
 
-Step = Callable[[Any, State], Prediction]
-"""`(token [batch], state)` to the logits of the next token and the next state: all that a search knows of a model."""
+
+class Choice(NamedTuple):
+    """What a search chooses the next token from.
+
+    Attributes:
+        log_probs: Of the next token, by the model; `NEVER` where a token may not be picked. `[batch, vocabulary]`
+        state: The state after the step.
+        attention: The share of attention that each source position got; `None` where the model has no attention.
+            `[batch, source time]`
+    """
+
+    log_probs: Any
+    state: State
+    attention: Any = None
+
+
+Step = Callable[[Any, State], Choice]
+"""`(token [batch], state)` to the choice of the next token: all that a search knows of a model."""
 
 NEVER = -1e9
 """The log-probability of what cannot be; finite, since minus infinity would breed NaN."""
@@ -52,6 +67,6 @@ def repeat_rows(state: State, times: int) -> State:
 
     def repeat(x: Any) -> Any:
         wide = ops.tile(ops.expand_dims(x, 1), (1, times, *[1] * (len(x.shape) - 1)))
-        return ops.reshape(wide, (-1, *x.shape[1:]))
+        return ops.reshape(wide, (-1, *ops.shape(x)[1:]))
 
     return {name: repeat(x) for name, x in state.items()}

@@ -20,7 +20,12 @@ _LENGTH_STEP = 8
 
 
 def search_all(
-    weights: Weights, rows: Sequence[Sequence[int]], model: ModelConfig, config: SearchConfig, batch_size: int
+    weights: Weights,
+    rows: Sequence[Sequence[int]],
+    model: ModelConfig,
+    config: SearchConfig,
+    batch_size: int,
+    prefixes: Sequence[Sequence[int]] | None = None,
 ) -> Iterator[tuple[int, list[tuple[list[int], float]]]]:
     """Translate rows of ids in batches of similar length.
 
@@ -30,6 +35,7 @@ def search_all(
         model: The model's configuration.
         config: Which search.
         batch_size: Texts in a batch at the most.
+        prefixes: Ids that each text's output begins with; left out, none.
 
     Yields:
         For each row, in any order: its index and its hypotheses as (ids without padding, log-probability).
@@ -40,7 +46,9 @@ def search_all(
     for begin in range(0, len(rows), batch_size):
         chosen = by_length[begin : begin + batch_size]
         source, length = pad_rows([rows[i] for i in chosen])
-        outputs = run(weights, source, length, _noise(chosen, model, config))
+        beginnings = [prefixes[i] for i in chosen] if prefixes is not None else []
+        prefix = pad_rows(beginnings)[0] if any(beginnings) else None
+        outputs = run(weights, source, length, _noise(chosen, model, config), prefix)
         yield from zip(chosen, _as_lists(outputs), strict=True)
 
 
@@ -63,8 +71,8 @@ def _noise(chosen: Sequence[int], model: ModelConfig, config: SearchConfig) -> n
 
 @lru_cache(maxsize=32)
 def _compiled(model: ModelConfig, config: SearchConfig) -> Callable[..., Outputs]:
-    def run(weights: Weights, source: Any, length: Any, noise: Any) -> Outputs:
-        return search(weights, source, length, model, config, noise)
+    def run(weights: Weights, source: Any, length: Any, noise: Any, prefix: Any) -> Outputs:
+        return search(weights, source, length, model, config, noise, prefix)
 
     match keras.backend.backend():
         case "tensorflow":

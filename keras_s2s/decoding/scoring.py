@@ -8,11 +8,12 @@ from keras import ops
 
 from keras_s2s.config import ModelConfig, SearchConfig
 from keras_s2s.data.tokenizer import EOS, PAD
+from keras_s2s.decoding.coverage import cover, log_coverage
 from keras_s2s.decoding.inference import encode, step
 from keras_s2s.decoding.lstm import Weights
-from keras_s2s.decoding.outputs import NEVER, next_log_probs, repeat_rows, write_at
+from keras_s2s.decoding.outputs import NEVER, repeat_rows, write_at
 from keras_s2s.decoding.runtime import pad_rows
-from keras_s2s.decoding.search import output_limit
+from keras_s2s.decoding.search import begin, output_limit
 
 Ids = Sequence[int]
 
@@ -20,7 +21,9 @@ BATCH = 64
 
 
 def token_log_probs(weights: Weights, source: Any, length: Any, target: Any, config: ModelConfig) -> Any:
-    """Return the log-probability of each token of given outputs, as the searches count them.
+    """Return the log-probability of each token of given outputs, by the model alone.
+
+    On what a search may write, these are the figures that it counts.
 
     Args:
         weights: The trained arrays.
@@ -38,7 +41,7 @@ def token_log_probs(weights: Weights, source: Any, length: Any, target: Any, con
     def body(time: Any, token: Any, state: Any, found: Any) -> tuple[Any, ...]:
         logits, state, _ = step(weights, token, state, memory, config)
         token = ops.take(target, time, axis=1)
-        gained = ops.take_along_axis(next_log_probs(logits), ops.expand_dims(token, 1), axis=1)[:, 0]
+        gained = ops.take_along_axis(ops.log_softmax(logits), ops.expand_dims(token, 1), axis=1)[:, 0]
         return time + 1, token, state, write_at(found, time, ops.where(ops.equal(token, PAD), 0.0, gained))
 
     start = (ops.zeros((), "int32"), ops.full((batch,), EOS, dtype="int32"), state, ops.zeros((batch, times)))
@@ -89,7 +92,7 @@ def _margins(weights: Weights, sources: Sequence[Ids], model: ModelConfig, searc
     width, exponent = (1, 0.0) if greedy else (search.beam_size, search.length_penalty)
     source, source_length = pad_rows(sources)
     batch = len(source)
-    state, memory = encode(weights, source, source_length, model)
+    next_choice, state = begin(weights, source, source_length, model, search, width)
     state = repeat_rows(state, width)
     token = np.full((batch, width), EOS, np.int32)
     score = np.where(np.arange(width) == 0, 0.0, NEVER) + np.zeros((batch, 1))  # one beam is alive at the start
@@ -97,23 +100,30 @@ def _margins(weights: Weights, sources: Sequence[Ids], model: ModelConfig, searc
     finished = np.zeros((batch, width), bool) | (source_length <= 1)[:, np.newaxis]
     narrowest = np.full(batch, np.inf)
     for _ in range(output_limit(model, search)):
-        logits, state, _ = step(weights, token.reshape(-1), state, memory, model, beams=width)
-        log_probs = ops.convert_to_numpy(next_log_probs(logits)).astype(np.float64).reshape(batch, width, -1)
+        found, following, attention = next_choice(token.reshape(-1), state)
+        log_probs = ops.convert_to_numpy(found).astype(np.float64).reshape(batch, width, -1)
         log_probs[finished] = NEVER
         log_probs[finished, PAD] = 0
         total = score[:, :, np.newaxis] + log_probs  # [batch, width, vocabulary]
         length = np.where(finished, length, length + 1)
-        ranking = (total / ((5 + length) / 6)[:, :, np.newaxis] ** exponent).reshape(batch, -1)
+        ranking = total / ((5 + length) / 6)[:, :, np.newaxis] ** exponent
+        if "coverage" in state:
+            following["coverage"] = cover(state["coverage"], attention, finished.reshape(-1))
+            covered = ops.convert_to_numpy(log_coverage(following["coverage"])).reshape(batch, width, 1)
+            ranking = ranking + search.coverage_penalty * covered
+        ranking = ranking.reshape(batch, -1)
         order = _largest(ranking, width + 1)
         going = ~finished.all(axis=1)
         best[going] = np.take_along_axis(ranking, order, axis=1)[going]
-        narrowest[going] = np.minimum(narrowest, best[:, -2] - best[:, -1])[going]
+        scores = np.take_along_axis(total.reshape(batch, -1), order, axis=1)
+        margin = np.where(scores[:, -1] > NEVER / 2, best[:, -2] - best[:, -1], np.inf)  # else nothing was dropped
+        narrowest[going] = np.minimum(narrowest, margin)[going]
         rows, token = np.divmod(order[:, :width], log_probs.shape[2])
-        token, score = token.astype(np.int32), np.take_along_axis(total.reshape(batch, -1), order[:, :width], axis=1)
+        token, score = token.astype(np.int32), scores[:, :width]
         length = np.take_along_axis(length, rows, axis=1)
         finished = np.take_along_axis(finished, rows, axis=1) | (token == EOS)
         flat = (rows + np.arange(batch)[:, np.newaxis] * width).reshape(-1)
-        state = {name: ops.take(x, flat, axis=0) for name, x in state.items()}
+        state = {name: ops.take(x, flat, axis=0) for name, x in following.items()}
         if finished.all():
             break
     if width > 1:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from keras_s2s.deploy.manifest import read_files
+from keras_s2s.deploy.device.manifest import read_files
 
 HOST = "127.0.0.1"
 SUFFIX = ".tflite"

@@ -116,7 +116,7 @@ def evaluate(
         ValueError: There are no pairs, or the translator does not answer each text once.
         MissingExtraError: sacreBLEU is not installed.
 
-    Example:
+    Examples:
         >>> result = evaluate(model, pairs.test, data="my-pairs")              # doctest: +SKIP
         >>> print(f"{result.bleu:.1f} {result.signature}")                     # doctest: +SKIP
     """
@@ -157,8 +157,9 @@ def describe_search(search: Any) -> str:
         "sample": ("temperature", "top_k", "top_p", "seed"),
     }[search.method]
     settings = [f"{name}={getattr(search, name)}" for name in obeyed]
-    if search.max_length is not None:
-        settings.append(f"max_length={search.max_length}")
+    unusual: tuple[str, ...] = ("coverage_penalty",) if search.method == "beam" else ()
+    unusual += ("no_repeat_ngram", "match_length", "max_length")
+    settings += [f"{name}={getattr(search, name)}" for name in unusual if getattr(search, name)]
     return " ".join([search.method, *settings])
 
 

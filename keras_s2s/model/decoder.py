@@ -7,6 +7,7 @@ import keras
 from keras_s2s.config import ModelConfig
 from keras_s2s.model.attention import attend
 from keras_s2s.model.encoder import States, dropout, word_dropout
+from keras_s2s.model.initializers import embedding_initializer, kernel_initializer
 
 
 def decode_target(target: Any, states: States, memory: Any, config: ModelConfig, vocabulary: int) -> Any:
@@ -24,12 +25,18 @@ def decode_target(target: Any, states: States, memory: Any, config: ModelConfig,
     """
     # Float32 even under mixed precision: a softmax over thousands of bfloat16 logits loses too much.
     embedding = keras.layers.ReversibleEmbedding(
-        vocabulary, config.embedding, reverse_dtype="float32", name="decoder_embedding"
+        vocabulary,
+        config.embedding,
+        embeddings_initializer=embedding_initializer(tied=config.tie_embeddings, size=config.embedding),
+        reverse_dtype="float32",
+        name="decoder_embedding",
     )
     x = word_dropout(config, "decoder_word_dropout")(embedding(target))
     for layer, state in enumerate(states, start=1):
         inputs = dropout(config, f"decoder_dropout_{layer}")(x)  # [batch, time, units]
-        lstm = keras.layers.LSTM(config.units, return_sequences=True, name=f"decoder_lstm_{layer}")
+        lstm = keras.layers.LSTM(
+            config.units, return_sequences=True, kernel_initializer=kernel_initializer(), name=f"decoder_lstm_{layer}"
+        )
         outputs = lstm(inputs, initial_state=state)
         residual = config.residual and layer > 1
         x = keras.layers.Add(name=f"decoder_residual_{layer}")([outputs, x]) if residual else outputs

@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_s2s.config import ModelConfig
 from keras_s2s.data.tokenizer import PAD
+from keras_s2s.model.initializers import embedding_initializer, kernel_initializer
 
 States = list[tuple[Any, Any]]
 """Hidden and cell state of each layer, bottom first. `[batch, units]` each"""
@@ -35,8 +36,10 @@ def encode_source(source: Any, config: ModelConfig, vocabulary: int) -> Encoded:
     """
     if config.reverse_source:
         source = ReverseTokens(name="encoder_reverse")(source)
-    x = keras.layers.Embedding(vocabulary, config.embedding, mask_zero=True, name="encoder_embedding")(source)
-    x = word_dropout(config, "encoder_word_dropout")(x)
+    embedding = keras.layers.Embedding(
+        vocabulary, config.embedding, embedding_initializer(), mask_zero=True, name="encoder_embedding"
+    )
+    x = word_dropout(config, "encoder_word_dropout")(embedding(source))
     states = []
     for layer in range(1, config.layers + 1):
         inputs = dropout(config, f"encoder_dropout_{layer}")(x)  # [batch, time, units]
@@ -53,7 +56,12 @@ def _read(inputs: Any, config: ModelConfig, name: str) -> tuple[Any, tuple[Any, 
     Returns:
         Its outputs, `[batch, time, units]`, and its last states, hidden and cell, `[batch, units]` each.
     """
-    options = {"return_sequences": True, "return_state": True, "name": name}
+    options = {
+        "kernel_initializer": kernel_initializer(),
+        "return_sequences": True,
+        "return_state": True,
+        "name": name,
+    }
     if not config.bidirectional:
         outputs, hidden, cell = keras.layers.LSTM(config.units, **options)(inputs)
         return outputs, (hidden, cell)

@@ -48,6 +48,8 @@ def test_n_best(invoke, model):
 def test_search_options(invoke, model):
     invoke("translate", "a", "--beam", 5, "--length-penalty", 0.6, "--max-length", 9)
     assert model.calls[-1][1] == SearchConfig(method="beam", beam_size=5, length_penalty=0.6, max_length=9)
+    invoke("translate", "a", "--beam", 2, "--coverage-penalty", 0.2, "--no-repeat-ngram", 3)
+    assert model.calls[-1][1] == SearchConfig(method="beam", beam_size=2, coverage_penalty=0.2, no_repeat_ngram=3)
     options = ("--sample", "--temperature", 0.7, "--top-k", 5, "--top-p", 0.9, "--seed", 3)
     invoke("translate", "a", *options)
     assert model.calls[-1][1] == SearchConfig(method="sample", temperature=0.7, top_k=5, top_p=0.9, seed=3)
@@ -66,6 +68,7 @@ def test_the_models_own_search_is_the_default():
         (("--beam", 2, "--sample"), "exclude each other"),
         (("--top-k", 2), "--top-k needs --sample"),
         (("--length-penalty", 1), "--length-penalty needs --beam"),
+        (("--coverage-penalty", 1), "--coverage-penalty needs --beam"),
         (("--sample", "--top-p", 3), "search: top_p"),
         (("--input", "x"), "exclude each other"),
     ],

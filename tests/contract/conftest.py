@@ -38,7 +38,7 @@ from tensorflow_serving.apis import (
 )
 
 from keras_s2s import ModelConfig, Seq2Seq, TokenizerConfig, load_dataset
-from keras_s2s.deploy import saved_model
+from keras_s2s.deploy.server import saved_model
 
 START_SECONDS = 240
 ANSWER_SECONDS = 60

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from keras_s2s.config import SearchConfig
+from keras_s2s.data.tokenizer import UNKNOWN
 from keras_s2s.decoding.inference import inference_weights
 from keras_s2s.decoding.runtime import search_all
 from keras_s2s.decoding.scoring import closest_decisions, score
@@ -54,10 +55,11 @@ def test_the_margin_of_greedy_is_that_of_its_tightest_step(make_model):
     model = make_model(spread=3.0)
     weights, config = inference_weights(model), SearchConfig()
     found = closest_decisions(weights, SOURCES, model.config, config)
+    allowed = [i for i in range(1, len(model.target_tokenizer)) if i != UNKNOWN]
     for source, [(ids, _), *_], margin in zip(SOURCES, search(model, config), found, strict=True):
         margins = []
         for end in range(1, len(ids) + 1):
-            others = [[*ids[: end - 1], i] for i in range(1, len(model.target_tokenizer)) if i != ids[end - 1]]
+            others = [[*ids[: end - 1], i] for i in allowed if i != ids[end - 1]]
             best, *rest = score(weights, [(source, ids[:end]), *((source, other) for other in others)], model.config)
             margins.append(best - max(rest))
         assert margin == pytest.approx(min(margins), abs=1e-4)
@@ -94,8 +96,10 @@ def test_a_wider_beam_of_one_is_greedy(make_model):
     assert beam == pytest.approx(greedy)
 
 
-def test_a_margin_is_that_of_the_source_alone(make_model):
+@pytest.mark.parametrize("match_length", [False, True])
+def test_a_margin_is_that_of_the_source_alone(make_model, match_length):
     model = make_model(spread=3.0)
-    weights, config = inference_weights(model), SearchConfig(method="beam", beam_size=3)
+    weights = inference_weights(model)
+    config = SearchConfig(method="beam", beam_size=3, match_length=match_length)
     alone = [closest_decisions(weights, [source], model.config, config)[0] for source in SOURCES]
     assert closest_decisions(weights, SOURCES, model.config, config) == pytest.approx(alone, abs=1e-4)

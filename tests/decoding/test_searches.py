@@ -12,8 +12,7 @@ from keras_s2s.config import SearchConfig
 from keras_s2s.data.tokenizer import EOS, PAD, UNKNOWN
 from keras_s2s.decoding.beam import beam_search
 from keras_s2s.decoding.greedy import greedy_search
-from keras_s2s.decoding.inference import Prediction
-from keras_s2s.decoding.outputs import NEVER
+from keras_s2s.decoding.outputs import NEVER, Choice, next_log_probs
 from keras_s2s.decoding.sampling import sample_search
 
 VOCABULARY, LIMIT, BATCH = 6, 4, 3
@@ -32,7 +31,7 @@ def model(table):
 
     def step(token, state):
         index = (state["row"] * VOCABULARY + state["before"]) * VOCABULARY + token
-        return Prediction(ops.take(flat, index, axis=0), {"row": state["row"], "before": token})
+        return Choice(next_log_probs(ops.take(flat, index, axis=0)), {"row": state["row"], "before": token})
 
     state = {"row": ops.arange(BATCH, dtype="int32"), "before": ops.zeros((BATCH,), "int32")}
     return step, state, ops.zeros((BATCH,), "bool")

@@ -4,8 +4,8 @@ from typer.testing import CliRunner
 from keras_s2s import LiteRTTranslator, SearchConfig
 from keras_s2s.cli import export
 from keras_s2s.cli.main import app
-from keras_s2s.deploy import saved_model as module
-from keras_s2s.deploy import tflite as tflite_module
+from keras_s2s.deploy.device import tflite as tflite_module
+from keras_s2s.deploy.server import saved_model as module
 
 pytestmark = pytest.mark.filterwarnings("ignore:the source has")
 

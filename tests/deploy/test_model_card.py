@@ -9,10 +9,10 @@ import tensorflow as tf
 from keras_s2s import SearchConfig, export_saved_model
 from keras_s2s.config import DataConfig, RunConfig, TrainingConfig, dump_config, to_dict
 from keras_s2s.data.datasets import dataset_info
-from keras_s2s.deploy import saved_model as saved_model_module
 from keras_s2s.deploy.model_card import model_card, write_card
 from keras_s2s.deploy.model_card_text import to_markdown
 from keras_s2s.deploy.run_facts import run_facts
+from keras_s2s.deploy.server import saved_model as saved_model_module
 from keras_s2s.evaluation.report import evaluate
 
 pytestmark = pytest.mark.filterwarnings("ignore:the source has")

@@ -127,6 +127,11 @@ def test_a_translator_that_loses_answers_is_an_error():
     [
         (SearchConfig(beam_size=9), "greedy"),
         (SearchConfig(method="beam", max_length=7), "beam beam_size=4 length_penalty=1.0 max_length=7"),
+        (SearchConfig(coverage_penalty=0.2, no_repeat_ngram=3), "greedy no_repeat_ngram=3"),
+        (
+            SearchConfig(method="beam", coverage_penalty=0.2, match_length=True),
+            "beam beam_size=4 length_penalty=1.0 coverage_penalty=0.2 match_length=True",
+        ),
         (SearchConfig(method="sample", seed=3), "sample temperature=1.0 top_k=0 top_p=1.0 seed=3"),
     ],
 )

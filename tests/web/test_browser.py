@@ -18,7 +18,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from keras_s2s import LiteRTTranslator
 from keras_s2s.data.tokenizer import EOS
-from keras_s2s.deploy.device_model import DeviceModel
+from keras_s2s.deploy.device.device_model import DeviceModel
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

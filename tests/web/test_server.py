@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from keras_s2s.cli import web as command
 from keras_s2s.cli.main import app
 from keras_s2s.deploy import web_server as module
-from keras_s2s.deploy.manifest import Associated, write_with_files
+from keras_s2s.deploy.device.manifest import Associated, write_with_files
 from keras_s2s.deploy.web_server import WebServer, find_models, find_page
 
 

@@ -22,7 +22,7 @@ def test_units(npm):
 
 
 def test_the_format_is_that_of_the_exports(source):
-    from keras_s2s.deploy.manifest import FORMAT
+    from keras_s2s.deploy.device.manifest import FORMAT
 
     assert f'FORMAT = "{FORMAT}"' in (source / "src" / "model_file.ts").read_text(encoding="utf-8")
 

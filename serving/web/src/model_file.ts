@@ -2,7 +2,7 @@
 
 import { unzipSync } from "fflate";
 
-/** As `keras_s2s.deploy.manifest.FORMAT`. */
+/** As `keras_s2s.deploy.device.manifest.FORMAT`. */
 export const FORMAT = "keras_s2s/tflite/2";
 
 const FILES = ["manifest.json", "source.model", "target.model"] as const;
@@ -17,7 +17,7 @@ export interface Signature {
   outputs: Record<string, Tensor>;
 }
 
-/** What the page needs of the manifest; `keras_s2s.deploy.description` writes it. */
+/** What the page needs of the manifest; `keras_s2s.deploy.device.description` writes it. */
 export interface Manifest {
   format: string;
   weights: string;

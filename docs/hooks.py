@@ -1,0 +1,60 @@
+"""What the site has beyond this folder: guides that stand beside what they are about, and the help of the commands."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+GUIDES = (
+    "CHANGELOG.md",
+    "serving/README.md",
+    "serving/device/README.md",
+    "serving/device/android/README.md",
+    "serving/device/ios/README.md",
+    "serving/device/linux/README.md",
+    "serving/web/README.md",
+)
+PROGRAMS = ("serving/device/linux/translate.py", "serving/device/linux/translate.cpp")
+"""What the guides link to."""
+
+CODE = re.compile(r"(`[^`]*`)")
+# Python-Markdown wants four spaces before what belongs to an item of a list; three are enough for everyone else.
+ITEM = re.compile(r"^ {3}(?=\S)", re.MULTILINE)
+
+
+def on_files(files: Files, *, config: MkDocsConfig) -> Files:
+    """Add the pages that are not in this folder."""
+    root = Path(config.config_file_path).parent
+    for name in GUIDES:
+        text = (root / name).read_text(encoding="utf-8")
+        files.append(File.generated(config, name, content=ITEM.sub("    ", text)))
+    for name in PROGRAMS:
+        files.append(File.generated(config, name, abs_src_path=str(root / name)))
+    files.append(File.generated(config, "reference/commands.md", content=commands()))
+    files.append(File.generated(config, "reference/settings.md", content=settings()))
+    return files
+
+
+def commands() -> str:
+    """Return the help of every command as Markdown, from the docstrings and options that `--help` shows too."""
+    page = printed("typer", "keras_s2s.cli.main", "utils", "docs", "--name", "keras-s2s")
+    # Typer's page has its title one level too high, and `<` in prose would begin a tag.
+    parts = CODE.split(page)
+    parts[::2] = [prose.replace("<", "&lt;") for prose in parts[::2]]
+    title = "# Commands\n\nWhat `keras-s2s --help` and the `--help` of each command say.\n\n"
+    return title + re.sub(r"^#", "##", "".join(parts), flags=re.MULTILINE)
+
+
+def settings() -> str:
+    """Return a page with the configuration file that has every setting."""
+    text = "Every setting with its meaning and its default, as `keras-s2s config` prints them."
+    return f"# Settings and defaults\n\n{text}\n\n```toml\n{printed('keras_s2s.cli.main', 'config')}```\n"
+
+
+def printed(*command: str) -> str:
+    """Return what a module prints that is run as a program."""
+    line = [sys.executable, "-m", *command]
+    return subprocess.run(line, capture_output=True, encoding="utf-8", check=True).stdout
