@@ -12,6 +12,7 @@ from keras_s2s.cli.console import err, quiet_import
 
 BINARY = "tensorflow_model_server"
 LOOPBACK = "127.0.0.1"
+MONITORING = Path(__file__).parents[1] / "deploy" / "server" / "local_server" / "monitoring.config"
 
 
 def serve(
@@ -71,7 +72,7 @@ def _run_model_server(binary: str, folder: Path, name: str, host: str | None, po
         "rest_api_port": rest_port,
         "model_name": name,
         "model_base_path": folder.resolve(),
-        "monitoring_config_file": Path(__file__).parents[1] / "deploy" / "local_server" / "monitoring.config",
+        "monitoring_config_file": MONITORING,
         "file_system_poll_wait_seconds": 1,
         "enable_grpc_healthcheck_service": "true",
         # 4 for each core by default, and it refuses what comes beyond.

@@ -14,7 +14,8 @@ def test_both_exports_answer_as_the_model(make_model, architecture, tmp_path):
     model = make_model(**architecture, spread=2.5)
     search = SearchConfig(method="beam", beam_size=3)
     expected = model.translate(TEXTS, search)
-    assert len(set(expected)) > 3
+    hypotheses = [[h.text for h in found] for found in model.n_best(TEXTS, search=search)]
+    assert len(set(map(tuple, hypotheses))) > 3  # the model does tell sources apart
     # Both exports compare themselves with the model before they take their place.
     version = export_saved_model(model, tmp_path / "served", search=search, samples=TEXTS)
     served = tf.saved_model.load(str(version)).signatures["serving_default"]
@@ -22,6 +23,7 @@ def test_both_exports_answer_as_the_model(make_model, architecture, tmp_path):
     assert [answer.decode() for answer in answers] == expected
     translator = LiteRTTranslator(export_tflite(model, tmp_path / "device.tflite", search=search, samples=TEXTS))
     assert translator.translate(TEXTS) == expected
+    assert [[h.text for h in found] for found in translator.n_best(TEXTS)] == hypotheses
     assert translator.translate(TEXTS, "greedy") == model.translate(TEXTS, SearchConfig())
     assert "".join(translator.stream(TEXTS[3])) == translator.translate([TEXTS[3]], "greedy")[0]
 
