@@ -12,7 +12,7 @@ from keras import ops
 
 from keras_s2s.config import ModelConfig
 from keras_s2s.decoding.attention import Memory, attend, remember
-from keras_s2s.decoding.lstm import State, Weights, read, read_both_ways, stack_step, state_names
+from keras_s2s.decoding.lstm import State, Weights, feed, read, read_both_ways, stack_step, state_names
 from keras_s2s.model.encoder import reverse_tokens
 
 
@@ -99,8 +99,7 @@ def step(
     """
     layers = [f"decoder_lstm_{layer}" for layer in range(1, config.decoder_depth + 1)]
     embedded = ops.take(weights["decoder_embedding/embeddings"], token, axis=0)
-    products = ops.matmul(embedded, weights[f"{layers[0]}/kernel"])  # [batch, 4 * units]
-    output, following = stack_step(weights, layers, products, state, config.residual)
+    output, following = stack_step(weights, layers, feed(weights, layers[0], embedded), state, config.residual)
     position = state.get("position")
     if position is not None:
         following["position"] = position + 1

@@ -22,15 +22,18 @@ def state_names(layer: int) -> tuple[str, str]:
     return f"hidden_{layer}", f"cell_{layer}"
 
 
-def stack_step(
-    weights: Weights, layers: Sequence[str], products: Any, state: State, residual: bool
-) -> tuple[Any, State]:
+def feed(weights: Weights, layer: str, inputs: Any) -> Any:
+    """Return what a layer's gates get from its input alone. `[…, width]` to `[…, 4 * units]`"""
+    return ops.matmul(inputs, weights[f"{layer}/kernel"]) + weights[f"{layer}/bias"]
+
+
+def stack_step(weights: Weights, layers: Sequence[str], fed: Any, state: State, residual: bool) -> tuple[Any, State]:
     """Run one step through a stack of layers.
 
     Args:
         weights: The trained arrays.
         layers: Names of the layers, bottom first.
-        products: The first layer's input times its kernel. `[batch, 4 * units]`
+        fed: What the first layer is fed with, as `feed` gives it. `[batch, 4 * units]`
         state: The state before the step.
         residual: Whether layers above the first add their input to their output.
 
@@ -42,9 +45,8 @@ def stack_step(
     for number, layer in enumerate(layers, start=1):
         hidden, cell = state_names(number)
         if number > 1:
-            products = ops.matmul(output, weights[f"{layer}/kernel"])
-        recurrent = ops.matmul(state[hidden], weights[f"{layer}/recurrent_kernel"])
-        gates = open_gates(products + recurrent + weights[f"{layer}/bias"])
+            fed = feed(weights, layer, output)
+        gates = open_gates(fed + ops.matmul(state[hidden], weights[f"{layer}/recurrent_kernel"]))
         following[hidden], following[cell] = next_memories(gates, state[cell])
         output = following[hidden] + output if residual and number > 1 else following[hidden]
     return output, following
@@ -90,7 +92,8 @@ def read(
 ) -> tuple[State, Any]:
     """Run a stack of layers over whole rows, from zero states.
 
-    The product of the first layer's input and kernel is taken for all steps at once, outside the loop.
+    The first layer is fed for all steps at once, outside the loop; but a single row of fixed length, as LiteRT has it,
+    is fed step by step: most of it is padding, which would cost more than the tokens.
 
     Args:
         weights: The trained arrays.
@@ -105,12 +108,13 @@ def read(
         The state after each row's last token read, and the top layer's outputs, `[time, batch, units]`; what they
         hold past a row's length means nothing.
     """
-    products = ops.matmul(inputs, weights[f"{layers[0]}/kernel"])  # [time, batch, 4 * units]
-    time, batch = ops.shape(products)[:2]
+    single = inputs.shape[1] == 1
+    steps = inputs if single else feed(weights, layers[0], inputs)  # [time, batch, 4 * units]
+    time, batch = ops.shape(inputs)[:2]
     longest = ops.max(length)
 
     def zeros(*shape: Any) -> Any:
-        return ops.zeros(shape, dtype=products.dtype)
+        return ops.zeros(shape, dtype=inputs.dtype)
 
     state = {
         name: zeros(batch, weights[f"{layer}/recurrent_kernel"].shape[0])
@@ -121,13 +125,17 @@ def read(
 
     def body(count: Any, state: State, outputs: Any) -> tuple[Any, State, Any]:
         position = longest - 1 - count if backward else count
-        output, following = stack_step(weights, layers, ops.take(products, position, axis=0), state, residual)
-        reading = ops.expand_dims(position < length, 1)  # elsewhere a row keeps the state that it has
-        state = {name: ops.where(reading, following[name], state[name]) for name in state}
+        fed = ops.take(steps, position, axis=0)
+        if single:
+            fed = feed(weights, layers[0], fed)
+        output, following = stack_step(weights, layers, fed, state, residual)
+        if not single:
+            reading = ops.expand_dims(position < length, 1)  # elsewhere a row keeps the state that it has
+            following = {name: ops.where(reading, following[name], state[name]) for name in state}
         if keep_outputs:
             here = ops.equal(ops.arange(time, dtype="int32"), position)
             outputs = ops.where(ops.reshape(here, (-1, 1, 1)), output, outputs)
-        return count + 1, state, outputs
+        return count + 1, following, outputs
 
     start = (ops.zeros((), "int32"), state, outputs)
     _, state, outputs = ops.while_loop(lambda count, *_: count < longest, body, start)

@@ -47,8 +47,8 @@ def next_log_probs(logits: Any) -> Any:
     """Return log-probabilities in which padding and the unknown token are never picked. `[batch, vocabulary]`"""
     ids = ops.arange(ops.shape(logits)[-1], dtype="int32")
     reserved = ops.logical_or(ops.equal(ids, PAD), ops.equal(ids, UNKNOWN))
-    log_probs = logits - ops.logsumexp(logits, axis=-1, keepdims=True)
-    return ops.where(reserved, ops.cast(NEVER, log_probs.dtype), log_probs)
+    # A sum, as LiteRT adds three times as fast as it selects.
+    return logits - ops.logsumexp(logits, axis=-1, keepdims=True) + NEVER * ops.cast(reserved, logits.dtype)
 
 
 def write_at(buffer: Any, time: Any, token: Any) -> Any:

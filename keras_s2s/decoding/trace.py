@@ -10,7 +10,7 @@ from keras import ops
 from keras_s2s.config import ModelConfig
 from keras_s2s.data.tokenizer import EOS
 from keras_s2s.decoding.inference import encode
-from keras_s2s.decoding.lstm import Weights, next_memories, open_gates, state_names
+from keras_s2s.decoding.lstm import Weights, feed, next_memories, open_gates, state_names
 from keras_s2s.decoding.runtime import pad_rows
 
 
@@ -85,8 +85,8 @@ def _layer(weights: Weights, name: str, inputs: Any, hidden: Any = None, cell: A
     zeros = np.zeros((1, recurrent.shape[0]), np.float32)
     hidden, cell = (zeros if state is None else state for state in (hidden, cell))
     steps = []
-    for products in inputs @ weights[f"{name}/kernel"]:
-        gates = open_gates(products + hidden @ recurrent + weights[f"{name}/bias"])
+    for fed in ops.convert_to_numpy(feed(weights, name, inputs)):
+        gates = open_gates(fed + hidden @ recurrent)
         hidden, cell = map(ops.convert_to_numpy, next_memories(gates, cell))
         steps.append([*map(ops.convert_to_numpy, gates), cell, hidden])
     return LayerTrace(*(np.concatenate(rows) for rows in zip(*steps, strict=True)))
