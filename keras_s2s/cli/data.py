@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from keras_s2s.cli.argument_names import OF_CHECK, named_as_typed
 from keras_s2s.cli.console import err, out
-from keras_s2s.cli.pair_files import Columns, DataFolder, Format, open_pairs
+from keras_s2s.cli.pair_files import Columns, DataFolder, Format, MaxBadShare, open_pairs, print_left_out
 
 app = typer.Typer(help="Named data sets, and a check of your own file.", no_args_is_help=True)
 
@@ -46,6 +47,7 @@ def show(
         splits = load_dataset(name, folder)
         parts = {"train": splits.train, "valid": splits.valid, "test": splits.test}
         facts |= {part: f"{sum(1 for _ in pairs):,} pairs" for part, pairs in parts.items()}
+    print_left_out(parts.values(), splits.report)
     for key, value in facts.items():
         out.print(f"{key:<13}{value}", markup=False, highlight=False, soft_wrap=True)
     table = Table("source", "target", title="first pairs of test")
@@ -60,13 +62,14 @@ def check(
     target: Annotated[Path | None, typer.Argument(help="The targets, if FILE holds the sources alone.")] = None,
     format: Format = None,
     columns: Columns = None,
-    max_bad_share: Annotated[float, typer.Option(min=0, max=1, help="Fail above this share of bad rows.")] = 0.01,
+    max_bad_share: MaxBadShare = 0.01,
 ) -> None:
     """Read a file of pairs to its end and print what was kept, what was dropped and why."""
-    corpus = open_pairs(file, target, format, columns, max_bad_share)
-    try:
-        with err.status(f"reading {file}"):
-            for _ in corpus:
-                pass
-    finally:
-        out.print(str(corpus.report), markup=False, highlight=False, soft_wrap=True)
+    with named_as_typed(OF_CHECK):
+        corpus = open_pairs(file, target, format, columns, max_bad_share)
+        try:
+            with err.status(f"reading {file}"):
+                for _ in corpus:
+                    pass
+        finally:
+            out.print(str(corpus.report), markup=False, highlight=False, soft_wrap=True)

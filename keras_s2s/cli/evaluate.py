@@ -1,21 +1,29 @@
 """`keras-s2s evaluate`: how good a model is on a set of pairs."""
 
-from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from keras_s2s.cli import search_options
+from keras_s2s.cli.argument_names import OF_EVALUATE, named_as_typed
 from keras_s2s.cli.console import out, progress_bar
 from keras_s2s.cli.model_option import open_model
-from keras_s2s.cli.pair_files import Columns, DataFolder, Format, find_pairs
+from keras_s2s.cli.pair_files import Columns, DataFolder, Format, MaxBadShare, read_part
+from keras_s2s.evaluation import report
 
 
 def evaluate(
     model: Annotated[Path, typer.Argument(help="A .keras file.")],
     data: Annotated[str, typer.Argument(help="A named data set (`keras-s2s data list`) or a file of pairs.")],
     split: Annotated[str, typer.Option(help="Of a named data set: train, valid or test.")] = "test",
+    measure: Annotated[
+        report.Measure | None,
+        typer.Option(
+            help="translation: BLEU, chrF, exact match; labels: accuracy (Q3), precision, recall, F1, confusions. "
+            "Left out: labels where the model writes a label for each token (match_length).",
+        ),
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Also write the figures here; - prints JSON, no table.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N pairs.")] = None,
     group_references: Annotated[
@@ -25,16 +33,16 @@ def evaluate(
     folder: DataFolder = None,
     format: Format = None,
     columns: Columns = None,
+    max_bad_share: MaxBadShare = 0.01,
     beam: search_options.Beam = None,
     length_penalty: search_options.LengthPenalty = None,
     coverage_penalty: search_options.CoveragePenalty = None,
     no_repeat_ngram: search_options.NoRepeatNgram = None,
     max_length: search_options.MaxLength = None,
 ) -> None:
-    """Translate a data set and print BLEU, chrF, exact match, length ratio and BLEU by source length."""
-    from keras_s2s.evaluation import report
-
-    pairs = list(islice(find_pairs(data, split, folder, format, columns), limit))
+    """Translate a data set and print how good the answers are, as translations or label by label."""
+    with named_as_typed(OF_EVALUATE):
+        pairs = read_part(data, split, folder, format, columns, max_bad_share, limit)
     loaded = open_model(model)
     search = search_options.choose_search(
         loaded.search,
@@ -49,6 +57,7 @@ def evaluate(
         result = report.evaluate(
             loaded,
             pairs,
+            measure=measure or ("labels" if search.match_length else "translation"),
             batch_size=batch_size,
             search=report.describe_search(search),
             data=data if Path(data).exists() else f"{data} {split}",

@@ -34,7 +34,7 @@ app.command()(verify.verify)
 app.command()(web.web)
 
 EXPECTED = (ValueError, OSError, ImportError)
-INTERRUPTED = 130
+WRONG_USAGE, INTERRUPTED = 2, 130
 
 
 def _print_version(wanted: bool) -> None:
@@ -62,14 +62,17 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     arguments, debug = _without_debug(sys.argv[1:] if arguments is None else arguments)
     _prepare(debug)
     try:
-        app(args=arguments, prog_name="keras-s2s")
-    except KeyboardInterrupt:
-        _fail("interrupted", INTERRUPTED)
+        code = app(args=arguments, prog_name="keras-s2s", standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
     except Exception as error:
+        _fail_for_usage(error)
         if debug:
             raise
         _fail(_one_line(error))
-    sys.exit(0)
+    if code == INTERRUPTED:  # what typer makes of Ctrl-C
+        _fail("interrupted", INTERRUPTED)
+    sys.exit(code or 0)
 
 
 def _without_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
@@ -91,6 +94,21 @@ def _prepare(debug: bool) -> None:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     warnings.showwarning = show_warning
+
+
+def _fail_for_usage(error: Exception) -> None:
+    """Exit with one line if the command line itself is wrong.
+
+    Such errors are known by what they offer: typer brings its own copy of click's, or uses click's, by version.
+    """
+    if not hasattr(error, "format_message"):
+        return
+    code = getattr(error, "exit_code", WRONG_USAGE)
+    message = " ".join(error.format_message().split())
+    if not message:  # a command without its sub-command, which has shown its help
+        sys.exit(code)
+    command = getattr(getattr(error, "ctx", None), "command_path", "keras-s2s")
+    _fail(f"{message.rstrip('.')} (see {command} --help)", code)
 
 
 def _one_line(error: Exception) -> str:

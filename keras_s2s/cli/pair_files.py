@@ -1,13 +1,17 @@
 """The options that say how a file of pairs is read, and the search for pairs by name or file."""
 
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from keras_s2s.cli.console import err
+
 if TYPE_CHECKING:
     from keras_s2s.data.corpus import Corpus, Pair
+    from keras_s2s.data.splits import SplitReport
 
 Format = Annotated[str | None, typer.Option("--format", help="tsv, csv or jsonl, where the file's name does not tell.")]
 Columns = Annotated[
@@ -17,6 +21,7 @@ Columns = Annotated[
         "0,1 ignores a third column."
     ),
 ]
+MaxBadShare = Annotated[float, typer.Option(min=0, max=1, help="Fail above this share of bad rows.")]
 DataFolder = Annotated[
     Path | None,
     typer.Option(
@@ -32,6 +37,7 @@ def open_pairs(
     format: str | None = None,
     columns: str | None = None,
     max_bad_share: float = 0.01,
+    deduplicate: bool = True,
 ) -> "Corpus":
     """Open a file of pairs, or two parallel ones, with the options as they were typed.
 
@@ -41,31 +47,66 @@ def open_pairs(
     """
     from keras_s2s.data.corpus import read_pairs
 
-    return read_pairs(path, target, format=format, columns=_parse_columns(columns), max_bad_share=max_bad_share)
+    return read_pairs(
+        path,
+        target,
+        format=format,
+        columns=parse_columns(columns),
+        max_bad_share=max_bad_share,
+        deduplicate=deduplicate,
+    )
 
 
-def find_pairs(
-    name: str, split: str, folder: Path | None, format: str | None = None, columns: str | None = None
-) -> "Iterable[Pair]":
-    """Return one split of the data set called `name`, or all of the file called so.
+def read_part(
+    name: str,
+    split: str,
+    folder: Path | None,
+    format: str | None = None,
+    columns: str | None = None,
+    max_bad_share: float = 0.01,
+    limit: int | None = None,
+) -> "list[Pair]":
+    """Return one split of the data set called `name`, or all of the file called so, to measure a model on.
+
+    Each row counts, repeated or not; what was dropped is printed. Of more than `limit` pairs the first are returned,
+    but all are read: whether too many rows are bad does not depend on the limit.
 
     Raises:
         FileNotFoundError: It is neither.
-        ValueError: The data set has no such split, or the file is unreadable.
+        ValueError: The data set has no such split, the file is unreadable, or too many of its rows are bad.
     """
     from keras_s2s.data.datasets import dataset_names, load_dataset
+
+    pairs: Iterable[Pair]
+    division = None
 
     if name in dataset_names():
         if split not in ("train", "valid", "test"):
             raise ValueError(f"--split {split!r}: expected train, valid or test")
-        pairs: Iterable[Pair] = getattr(load_dataset(name, folder), split)
-        return pairs
-    if not Path(name).exists():
+        splits = load_dataset(name, folder)
+        pairs, division = getattr(splits, split), splits.report
+    elif Path(name).exists():
+        pairs = open_pairs(Path(name), None, format, columns, max_bad_share, deduplicate=False)
+    else:
         raise FileNotFoundError(f"{name}: neither a file nor a data set ({', '.join(dataset_names())})")
-    return open_pairs(Path(name), format=format, columns=columns)
+    remaining = iter(pairs)
+    read = list(islice(remaining, limit))
+    for _ in remaining:
+        pass
+    print_left_out([pairs], division)
+    return read
 
 
-def _parse_columns(columns: str | None) -> list[int] | list[str] | None:
+def print_left_out(parts: "Iterable[Iterable[Pair]]", division: "SplitReport | None" = None) -> None:
+    """Print what reading and dividing left out, if anything, on standard error."""
+    from keras_s2s.data.left_out import left_out
+
+    for report in left_out(parts, division):
+        err.print(report, markup=False, highlight=False, soft_wrap=True)
+
+
+def parse_columns(columns: str | None) -> list[int] | list[str] | None:
+    """Turn "0,1" into `[0, 1]` and "en,es" into `["en", "es"]`."""
     if columns is None:
         return None
     parts = [part.strip() for part in columns.split(",")]

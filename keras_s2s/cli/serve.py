@@ -1,5 +1,6 @@
 """`keras-s2s serve`: an exported model behind gRPC and REST."""
 
+import json
 import logging
 import os
 import shutil
@@ -12,7 +13,12 @@ from keras_s2s.cli.console import err, quiet_import
 
 BINARY = "tensorflow_model_server"
 LOOPBACK = "127.0.0.1"
-MONITORING = Path(__file__).parents[1] / "deploy" / "server" / "local_server" / "monitoring.config"
+# The files of the same names in serving/ of the repository.
+CONFIGURATION = Path(__file__).parents[1] / "deploy" / "server" / "local_server"
+MONITORING, BATCHING = CONFIGURATION / "monitoring.config", CONFIGURATION / "batching.config"
+MOST_JOINED = 64
+"""Texts that the server runs together at the most: `max_execution_batch_size` of the batching configuration."""
+CARD = Path("assets.extra") / "model_card.json"
 
 
 def serve(
@@ -78,8 +84,30 @@ def _run_model_server(binary: str, folder: Path, name: str, host: str | None, po
         # 4 for each core by default, and it refuses what comes beyond.
         "grpc_max_threads": 256,
     }
+    most = _max_batch(folder)
+    if most is None or most >= MOST_JOINED:
+        flags |= {"enable_batching": "true", "batching_parameters_file": BATCHING}
+    else:
+        err.print(
+            f"requests are not joined into batches: this export takes {most} texts at once, and batches have up to "
+            f"{MOST_JOINED}; export with a larger --max-batch",
+            style="yellow",
+            soft_wrap=True,
+        )
     err.print(f"{binary} serves {name} on all addresses: gRPC on port {port}, REST on port {rest_port}", soft_wrap=True)
     os.execv(binary, [binary, *(f"--{flag}={value}" for flag, value in flags.items())])
+
+
+def _max_batch(folder: Path) -> int | None:
+    """Return how many texts the newest version takes at once, or None where it does not say."""
+    from keras_s2s.deploy.server.local_server.version_folders import version_folders
+
+    versions = version_folders(folder)
+    try:
+        card = json.loads((versions[max(versions)] / CARD).read_text(encoding="utf-8"))
+        return int(card["export"]["max_batch"])
+    except (OSError, ValueError, LookupError, TypeError):  # made without a card, or by someone else
+        return None
 
 
 def _run_development_server(folder: Path, name: str, host: str, port: int, rest_port: int) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from keras_s2s.cli.argument_names import AS_KEYS, named_as_typed
 from keras_s2s.cli.console import quiet_import
 from keras_s2s.cli.pair_files import DataFolder
 
@@ -34,7 +35,8 @@ def train(
     with quiet_import():
         from keras_s2s.training.trainer import train as run_training
 
-    run_training(run_config, output, resume=resume, data_folder=folder)
+    with named_as_typed(AS_KEYS):
+        run_training(run_config, output, resume=resume, data_folder=folder)
 
 
 def parse_settings(settings: list[str] | None) -> dict[str, Any]:

@@ -4,16 +4,22 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from keras_s2s.cli import search_options, server_option
-from keras_s2s.cli.console import err
+from keras_s2s.cli.console import err, out
+from keras_s2s.cli.drawing import draw as draw_labels
 from keras_s2s.cli.model_option import Model, on_device, open_model, open_on_device
 from keras_s2s.translation import Hypothesis, Translator
 
+if TYPE_CHECKING:
+    from keras_s2s.seq2seq import Seq2Seq
+
 Answer = Callable[[Sequence[str]], Iterator[str]]
+Print = Callable[[str, str], None]
+"""Prints the answer to a text: `(text, answer)`."""
 
 
 def translate(
@@ -27,6 +33,15 @@ def translate(
         typer.Option(
             min=1,
             help="Print up to N answers a text: log-probability, tab, answer; a blank line ends each text.",
+        ),
+    ] = None,
+    draw: Annotated[
+        bool | None,
+        typer.Option(
+            "--draw/--no-draw",
+            help="Draw labels under their sequence, as a protein's structure; left out: on a terminal, if the model "
+            "writes a label for each token.",
+            show_default=False,
         ),
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Texts translated together.")] = 64,
@@ -54,12 +69,15 @@ def translate(
 
     Texts come from the arguments, from --input, or from a pipe. On a terminal with none of them, a
     conversation begins: type a text, read its translation, end with Ctrl-D. The model is a file, or
-    one that a server runs: --server localhost:8500 --model-name en_es.
+    one that a server runs: --server localhost:8500 --model-name en_es. A model that labels each token, as
+    one of protein structure does, has its answers drawn on a terminal; --draw does so anywhere.
     """
     if texts and input:
         raise ValueError("texts and --input exclude each other: give one of them")
     if input and str(input) != "-" and not input.is_file():
         raise FileNotFoundError(f"{input}: no such file")
+    if draw and n_best is not None:
+        raise ValueError("--draw and --n-best exclude each other: a drawing is of the best answer")
     options = {
         "beam": beam,
         "length_penalty": length_penalty,
@@ -82,32 +100,44 @@ def translate(
         "tls_certificate": tls_certificate,
         "tls_key": tls_key,
     }
+    labels: bool | None = None  # whether the model writes a label for each token; a server does not tell
     if server is not None:
         _refuse(options, "the search of a served model is chosen when it is exported")
         answer = _by_export(server_option.open_server(server, batch_size, **server_options), n_best)
     elif model is not None and on_device(model):
         _refuse(server_options, "needs --server HOST:PORT")
         _refuse(options, "the search of a .tflite file is chosen when it is exported")
-        answer = _by_export(open_on_device(model), n_best)
+        translator = open_on_device(model)
+        answer = _by_export(translator, n_best)
+        labels = translator.manifest["search"].get("match_length", False)
     else:
         _refuse(server_options, "needs --server HOST:PORT")
-        answer = _by_keras(model, n_best, options)
+        loaded = open_model(model)
+        answer = _by_keras(loaded, n_best, options)
+        labels = loaded.search.match_length
+    if draw and labels is False:
+        raise ValueError("--draw: this model's search does not write a label for each token (match_length)")
+    drawn = draw or (draw is None and labels and n_best is None and sys.stdout.isatty())
+    show = _print_drawn if drawn else _print_line
     if not texts and not input and sys.stdin.isatty():
-        _converse(answer)
+        _converse(answer, show)
     else:
-        _emit(answer, texts or _lines(input), batch_size)
+        _emit(answer, texts or _lines(input), batch_size, show)
 
 
-def _by_keras(path: Path | None, n_best: int | None, options: dict[str, Any]) -> Answer:
-    loaded = open_model(path)
+def _by_keras(loaded: "Seq2Seq", n_best: int | None, options: dict[str, Any]) -> Answer:
     search = search_options.choose_search(loaded.search, **options)
 
+    answered = 0  # what sampling draws for a text goes by its place among all, not in its batch
+
     def answer(batch: Sequence[str]) -> Iterator[str]:
+        nonlocal answered
+        place, answered = answered, answered + len(batch)
         if n_best is None:
-            return iter(loaded.translate(batch, search))
+            return iter(loaded.translate(batch, search, place=place))
         # A greedy search has one answer: the model then chooses a beam of N by itself.
         chosen = search if search.method != "greedy" else None
-        return map(_format_n_best, loaded.n_best(batch, n_best, chosen))
+        return map(_format_n_best, loaded.n_best(batch, n_best, chosen, place=place))
 
     return answer
 
@@ -127,15 +157,29 @@ def _refuse(options: dict[str, Any], reason: str) -> None:
             raise ValueError(f"--{name.replace('_', '-')}: {reason}")
 
 
-def _emit(answer: Answer, texts: Iterable[str], batch_size: int) -> None:
+def _emit(answer: Answer, texts: Iterable[str], batch_size: int, show: Print) -> None:
     """Print the answers batch by batch, so that a pipe flows and a large file takes little memory."""
     remaining = iter(texts)
     while batch := list(islice(remaining, batch_size)):
-        for line in answer(batch):
-            typer.echo(line)
+        for text, line in zip(batch, answer(batch), strict=True):
+            show(text, line)
 
 
-def _converse(answer: Answer) -> None:
+def _print_line(_: str, line: str) -> None:
+    typer.echo(line)
+
+
+def _print_drawn(text: str, line: str) -> None:
+    """Print a drawing and a blank line; the answer alone where it cannot be drawn."""
+    drawing = draw_labels(text, line)
+    if drawing is None:
+        typer.echo(line)
+    else:
+        out.print(drawing, soft_wrap=True)
+    typer.echo()
+
+
+def _converse(answer: Answer, show: Print) -> None:
     """Answer line by line until Ctrl-D."""
     import readline  # noqa: F401  gives input() its arrow keys and history
 
@@ -147,7 +191,7 @@ def _converse(answer: Answer) -> None:
             typer.echo()
             return
         if text.strip():
-            _emit(answer, [text], 1)
+            _emit(answer, [text], 1, show)
 
 
 def _lines(path: Path | None) -> Iterator[str]:

@@ -11,9 +11,10 @@ import typer
 from rich.table import Table
 
 from keras_s2s.cli import search_options
+from keras_s2s.cli.argument_names import OF_VERIFY, named_as_typed
 from keras_s2s.cli.console import err, out, progress_bar, quiet_import
 from keras_s2s.cli.model_option import open_model
-from keras_s2s.cli.pair_files import DataFolder, find_pairs
+from keras_s2s.cli.pair_files import DataFolder, read_part
 
 if TYPE_CHECKING:
     from keras_s2s.deploy.verification.verify import Comparison, Difference
@@ -81,8 +82,10 @@ def verify(
     )
     comparisons: list[Comparison] = []
     for name in names:
-        export = open_export(name, loaded, search)
-        with progress_bar(name, len(export.searches) * len(chosen)) as bar:
+        with (
+            open_export(name, loaded, search) as export,
+            progress_bar(name, len(export.searches) * len(chosen)) as bar,
+        ):
             comparisons += verification.compare(export, partial(bar.advance, bar.task_ids[0]))
     _show(comparisons, json)
     if faults := sum(comparison.faults for comparison in comparisons):
@@ -104,7 +107,8 @@ def _read(
         except UnicodeDecodeError as error:
             raise ValueError(f"{texts}: not UTF-8 ({error.reason}); convert it first") from None
     if pairs:
-        read = list(find_pairs(pairs, split, folder))
+        with named_as_typed(OF_VERIFY):
+            read = read_part(pairs, split, folder)
         return [pair.source for pair in read], [pair.target for pair in read]
     return None, None
 

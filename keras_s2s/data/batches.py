@@ -38,7 +38,9 @@ class Batches(keras.utils.PyDataset):
     comes exactly once in a pass; the last batch of a bucket is filled up with rows of weight 0.
 
     Attributes:
-        epoch: The epoch that the next batches belong to; Keras moves it on. Set it to resume.
+        epoch: The epoch that the next batches belong to. Keras moves it on after each epoch, and once more as `fit`
+            begins, which by itself so starts with the epoch after this one. The callback `FollowEpochs` of
+            `keras_s2s.training.callbacks` sets it right as each epoch begins; a run that is to be resumed needs it.
         buckets: The shapes that occur.
         steps_per_pass: Steps in one pass over the data.
         tokens: Target tokens in one pass, padding not counted.
@@ -94,7 +96,7 @@ class Batches(keras.utils.PyDataset):
     ) -> "Batches":
         """Tokenise pairs into a temporary cache that lives as long as the batches; see `IdCache.build`."""
         folder = TemporaryDirectory(prefix="keras_s2s-")
-        cache = IdCache.build(pairs, source_tokenizer, target_tokenizer, config, Path(folder.name) / "ids")
+        cache = IdCache.build(pairs, source_tokenizer, target_tokenizer, config, Path(folder.name) / "batches")
         batches = cls(cache, **options)
         batches._folder = folder
         return batches

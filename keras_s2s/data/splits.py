@@ -32,6 +32,7 @@ class SplitReport:
         test_dropped: Pairs left out of test because their target stands in valid.
         train: Pairs in train; None before the first whole pass over it.
         train_dropped: Pairs left out of train because their target stands in valid or test; None likewise.
+        train_shared: Pairs left out of train because their source stands in a file of valid or test; None likewise.
     """
 
     seed: int
@@ -42,10 +43,18 @@ class SplitReport:
     test_dropped: int
     train: int | None = None
     train_dropped: int | None = None
+    train_shared: int | None = None
+
+    @property
+    def dropped(self) -> int:
+        """Pairs that stand in no split, as far as they were counted."""
+        return self.test_dropped + (self.train_dropped or 0) + (self.train_shared or 0)
 
     def __str__(self) -> str:
         train = "not counted yet" if self.train is None else f"{self.train:,}"
         dropped = "" if self.train_dropped is None else f" ({self.train_dropped:,} dropped by target)"
+        if self.train_shared:
+            dropped = f" ({self.train_dropped:,} dropped by target, {self.train_shared:,} by source)"
         return (
             f"{self.distinct_sources:,} distinct sources, seed {self.seed}\n"
             f"  train  {train}{dropped}\n  valid  {self.valid:,}\n"
@@ -62,12 +71,14 @@ class TrainPairs:
         held_sources: `near_key` of the sources in valid and test.
         held_targets: `near_key` of the targets in valid and test; empty if targets may stand in two splits.
         report: Told the counts after each whole pass.
+        given_sources: `near_key` of the sources that were held out before, and are not in `pairs` to be so.
     """
 
     pairs: Iterable[Pair]
     held_sources: frozenset[str] = field(repr=False)
     held_targets: frozenset[str] = field(repr=False)
     report: SplitReport
+    given_sources: frozenset[str] = field(default=frozenset(), repr=False)
 
     def __iter__(self) -> Iterator[Pair]:
         """Reads the training pairs.
@@ -75,18 +86,25 @@ class TrainPairs:
         Raises:
             ValueError: None is left.
         """
-        kept = dropped = 0
+        kept = dropped = shared = 0
         for pair in self.pairs:
-            if near_key(pair.source) in self.held_sources:
+            source = near_key(pair.source)
+            if source in self.held_sources:
+                continue
+            if source in self.given_sources:
+                shared += 1
                 continue
             if self.held_targets and near_key(pair.target) in self.held_targets:
                 dropped += 1
                 continue
             kept += 1
             yield pair
-        self.report.train, self.report.train_dropped = kept, dropped
+        self.report.train, self.report.train_dropped, self.report.train_shared = kept, dropped, shared
         if not kept:
-            raise ValueError(f"No pair is left for training: {dropped:,} have their target in valid or test. {_RELAX}")
+            raise ValueError(
+                f"No pair is left for training: {dropped:,} have their target in valid or test"
+                f"{f', {shared:,} their source' if shared else ''}. {_RELAX}"
+            )
         if dropped > MANY_DROPPED * (kept + dropped):
             warnings.warn(f"{dropped:,} of {kept + dropped:,} training pairs were dropped. {_RELAX}", stacklevel=2)
 
@@ -101,6 +119,7 @@ def split_pairs(
     test: int | float | None = None,
     seed: int = 0,
     by_target: bool = True,
+    held_out: Iterable[Pair] = (),
 ) -> Splits:
     """Divides pairs into train, valid and test.
 
@@ -116,6 +135,8 @@ def split_pairs(
         seed: Another seed holds out other sources.
         by_target: Keeps targets apart too, up to case, punctuation and spacing: a pair whose target stands in
             valid or test is left out of train, and one whose target stands in valid is left out of test.
+        held_out: Pairs that are held out already, as those of a file of their own. What shares a source with
+            them, or with `by_target` a target, is in no split.
 
     Returns:
         The splits, with `report` (a `SplitReport`).
@@ -135,9 +156,12 @@ def split_pairs(
     _check_size("valid", valid)
     _check_size("test", test)
     hash_key = stable_hash(seed)
-    sample = _sample_sources(pairs, hash_key, valid, test)
-    valid_hashes, test_hashes = _choose(sample, valid, test)
-    valid_rows, test_rows = _collect(pairs, hash_key, valid_hashes, test_hashes)
+    given_sources, given_targets = near_keys(held_out, by_target)
+    free = _Unlike(pairs, given_sources, given_targets) if given_sources else pairs
+    sample = _sample_sources(free, hash_key, valid, test)
+    what = "distinct sources that are not held out already" if given_sources else "distinct sources"
+    valid_hashes, test_hashes = _choose(sample, valid, test, what)
+    valid_rows, test_rows = _collect(free, hash_key, valid_hashes, test_hashes)
 
     held_sources = frozenset(near_key(pair.source) for pair in (*valid_rows, *test_rows))
     before, held_targets = len(test_rows), frozenset[str]()
@@ -155,8 +179,32 @@ def split_pairs(
         len(test_rows),
         test_dropped=before - len(test_rows),
     )
-    train = TrainPairs(pairs, held_sources, held_targets, report)
+    train = TrainPairs(pairs, held_sources, held_targets | given_targets, report, given_sources)
     return Splits(train, valid_rows, test_rows, report=report)
+
+
+def near_keys(pairs: Iterable[Pair], by_target: bool) -> tuple[frozenset[str], frozenset[str]]:
+    """The near keys of the pairs' sources and, if `by_target`, of their targets; in one pass."""
+    sources, targets = set(), set()
+    for pair in pairs:
+        sources.add(near_key(pair.source))
+        if by_target:
+            targets.add(near_key(pair.target))
+    return frozenset(sources), frozenset(targets)
+
+
+@dataclass(frozen=True)
+class _Unlike:
+    """The pairs whose source and target are not among those given, as a stream."""
+
+    pairs: Iterable[Pair]
+    sources: frozenset[str]
+    targets: frozenset[str]
+
+    def __iter__(self) -> Iterator[Pair]:
+        for pair in self.pairs:
+            if near_key(pair.source) not in self.sources and near_key(pair.target) not in self.targets:
+                yield pair
 
 
 def _sample_sources(
@@ -172,13 +220,13 @@ def _sample_sources(
 
 
 def _choose(
-    sample: HashSample, valid: int | float | None, test: int | float | None
+    sample: HashSample, valid: int | float | None, test: int | float | None, what: str
 ) -> tuple[frozenset[int], frozenset[int]]:
     """The hashes of the sources in valid and in test: the smallest ones."""
     n_valid, n_test = _size(valid, sample.distinct), _size(test, sample.distinct)
     if n_valid + n_test >= sample.distinct:
         raise ValueError(
-            f"{sample.distinct:,} distinct sources cannot give {n_valid:,} to valid, {n_test:,} to test and "
+            f"{sample.distinct:,} {what} cannot give {n_valid:,} to valid, {n_test:,} to test and "
             "at least 1 to train (sources that differ in case, punctuation or spacing only count as one). "
             "Give smaller valid= and test= (0 leaves a split empty), or more pairs."
         )

@@ -14,6 +14,14 @@ if TYPE_CHECKING:  # the on-device translator reads tokenisers where pydantic is
 PAD, EOS, UNKNOWN = 0, 1, 2
 """The reserved ids. There is no `<BOS>`: decoding starts from `<EOS>`."""
 
+CHARACTERS_A_TOKEN = 64
+"""Characters, code points, that are read of a text for each token of a limit; what comes after them is cut off first.
+
+The in-graph tokeniser's time grows with the square of a run of unknown characters: a megabyte of them would hold a core
+of a server for a minute, past every deadline. Every form of a tokeniser makes the same cut, so that all of them answer
+alike.
+"""
+
 # A longer line than this takes no part in learning the pieces; it is still encoded.
 _LONGEST_LINE = 16_384
 _SENTENCES = 1_000_000
@@ -59,15 +67,14 @@ class Tokenizer:
             ValueError: There is no text, or too little of it for the vocabulary that was asked for.
         """
         model = io.BytesIO()
-        exact = config.kind == "unigram"
         try:
             sentencepiece.SentencePieceTrainer.train(
                 sentence_iterator=_lines(texts),
                 model_writer=model,
                 model_type=config.kind,
                 vocab_size=config.vocabulary_size,
-                hard_vocab_limit=exact,
-                character_coverage=config.character_coverage if exact else 1.0,
+                hard_vocab_limit=config.kind == "unigram",
+                character_coverage=config.character_coverage,
                 normalization_rule_name="nmt_nfkc_cf" if config.lowercase else "nmt_nfkc",
                 # A spelling or a protein has no words, so that no space is put before it.
                 add_dummy_prefix=config.kind != "char",
@@ -96,10 +103,20 @@ class Tokenizer:
         return int(self._processor.GetPieceSize())
 
     def encode(self, texts: Sequence[str], limit: int | None = None) -> list[list[int]]:
-        """Return each text's ids with `<EOS>` at the end, at most `limit` of them, `<EOS>` included."""
-        batch: list[list[int]] = self._processor.EncodeAsIds(list(texts))
-        keep = None if limit is None else limit - 1
-        return [[*ids[:keep], EOS] for ids in batch]
+        """Return each text's ids with `<EOS>` at the end.
+
+        Args:
+            texts: Texts.
+            limit: Longest row, `<EOS>` included; longer ones lose their end and keep `<EOS>`, and no more of a text
+                than its first `CHARACTERS_A_TOKEN * limit` characters is read. Left out: there is no limit.
+        """
+        if limit is None:
+            return [[*ids, EOS] for ids in self._ids(texts)]
+        return [[*ids[: limit - 1], EOS] for ids in self._ids([text[: CHARACTERS_A_TOKEN * limit] for text in texts])]
+
+    def _ids(self, texts: Sequence[str]) -> list[list[int]]:
+        ids: list[list[int]] = self._processor.EncodeAsIds(list(texts))
+        return ids
 
     def decode(self, batch: Iterable[Sequence[int]]) -> list[str]:
         """Return the text of each row of ids, up to its first `<EOS>`."""

@@ -71,18 +71,23 @@ def exact_match(outputs: Sequence[str], references: References) -> float:
     Raises:
         ValueError: There is no output, or not as many references as outputs.
     """
-    _check(outputs, references)
+    check_references(outputs, references)
     return sum(output in right for output, right in zip(outputs, references, strict=True)) / len(outputs)
 
 
 def _streams(outputs: Sequence[str], references: References) -> Any:  # sacreBLEU's types leave None out
     """Turn references per sentence into sacreBLEU's streams: [number][sentence], `None` is no more."""
-    _check(outputs, references)
+    check_references(outputs, references)
     most = max(map(len, references))
     return [[right[n] if n < len(right) else None for right in references] for n in range(most)]
 
 
-def _check(outputs: Sequence[str], references: References) -> None:
+def check_references(outputs: Sequence[str], references: References) -> None:
+    """Refuse what no figure can be computed from.
+
+    Raises:
+        ValueError: There is no output, not as many references as outputs, or none for one of them.
+    """
     if not outputs:
         raise ValueError("no outputs to score: expected at least one sentence.")
     if len(outputs) != len(references):

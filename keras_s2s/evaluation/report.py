@@ -1,18 +1,23 @@
-"""Translate pairs and say how good the translations are, with what it takes to get the figures again."""
+"""Translate pairs and say how good the outputs are, with what it takes to get the figures again."""
 
 import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple, get_args
 
+from rich.console import Group, RenderableType
 from rich.table import Table
 
 import keras_s2s
 from keras_s2s.evaluation import metrics
+from keras_s2s.evaluation.labels import Labels, score_labels
 from keras_s2s.extras import explained
 from keras_s2s.translation import Translator
+
+Measure = Literal["translation", "labels"]
+"""What outputs are measured by: as translations, or label by label where they are exactly as long as their sources."""
 
 # Upper ends of the source-length buckets, in words; the last bucket is open.
 LENGTH_BOUNDS = (5, 10, 15, 20)
@@ -37,29 +42,33 @@ class LengthBucket:
 class Evaluation:
     """How good a translator is on a set of pairs.
 
+    What the measure has no use for is `None`, or empty, and stands neither in the table nor in the JSON.
+
     Attributes:
-        sentences: Number of sentences translated.
+        sentences: Number of sources.
         bleu: Corpus BLEU, 0 to 100.
         bleu_signature: sacreBLEU's signature of it.
         chrf: Corpus chrF2, 0 to 100.
         chrf_signature: sacreBLEU's signature of it.
-        exact_match: Share of outputs equal to a reference, 0 to 1.
+        exact_match: Share of outputs equal to a reference, 0 to 1; masks change nothing in it.
         length_ratio: Output words by reference words.
         bleu_by_length: BLEU by source length; buckets without a sentence are left out.
         seconds: Time spent translating.
         signature: Everything needed to get the figures again: metrics, library version, search and data.
+        labels: How right the outputs are label by label.
     """
 
     sentences: int
-    bleu: float
-    bleu_signature: str
-    chrf: float
-    chrf_signature: str
+    bleu: float | None
+    bleu_signature: str | None
+    chrf: float | None
+    chrf_signature: str | None
     exact_match: float
-    length_ratio: float
+    length_ratio: float | None
     bleu_by_length: tuple[LengthBucket, ...]
     seconds: float
     signature: str
+    labels: Labels | None = None
 
     @property
     def sentences_per_second(self) -> float:
@@ -67,33 +76,43 @@ class Evaluation:
         return self.sentences / self.seconds if self.seconds else float("inf")
 
     def to_dict(self) -> dict[str, Any]:
-        """The evaluation as JSON-ready values."""
+        """The evaluation as JSON-ready values; what was not measured is left out."""
+        measured = {name: value for name, value in asdict(self).items() if value not in (None, ())}
         speed = self.sentences_per_second if self.seconds else None
-        return {**asdict(self), "sentences_per_second": speed}
+        return {**measured, "sentences_per_second": speed}
 
     def to_json(self) -> str:
         """The evaluation as indented JSON."""
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
 
-    def table(self) -> Table:
-        """The figures for a terminal; print `signature` with them."""
-        table = Table("figure", "value", title=f"{self.sentences:,} sentences")
+    def table(self) -> RenderableType:
+        """The figures for a terminal, first what the measure is about; print `signature` with them."""
+        table = Table("figure", "value", title=f"{self.sentences:,} {'sequences' if self.labels else 'sentences'}")
         table.columns[1].justify = "right"
-        table.add_row("BLEU", f"{self.bleu:.2f}")
-        table.add_row("chrF2", f"{self.chrf:.2f}")
+        if self.labels is not None:
+            table.add_row(self.labels.title, f"{self.labels.accuracy:.1%}")
+            table.add_row("positions scored", f"{self.labels.positions:,}")
+            table.add_row("positions masked", f"{self.labels.masked:,}")
+        if self.bleu is not None:
+            table.add_row("BLEU", f"{self.bleu:.2f}")
+        if self.chrf is not None:
+            table.add_row("chrF2", f"{self.chrf:.2f}")
         table.add_row("exact match", f"{self.exact_match:.1%}")
-        table.add_row("length ratio", f"{self.length_ratio:.3f}")
-        table.add_row("sentences/s", f"{self.sentences_per_second:,.1f}", end_section=True)
+        if self.length_ratio is not None:
+            table.add_row("length ratio", f"{self.length_ratio:.3f}")
+        unit = "sequences/s" if self.labels else "sentences/s"
+        table.add_row(unit, f"{self.sentences_per_second:,.1f}", end_section=True)
         for bucket in self.bleu_by_length:
             label = f"BLEU, {bucket.label} source words ({bucket.sentences:,})"
             table.add_row(label, f"{bucket.bleu:.2f}")
-        return table
+        return table if self.labels is None else Group(table, self.labels.table())
 
 
 def evaluate(
     translator: Translator,
     pairs: Iterable[Sequence[str | None]],
     *,
+    measure: Measure = "translation",
     batch_size: int = 256,
     search: str = "",
     data: str = "",
@@ -104,48 +123,61 @@ def evaluate(
 
     Args:
         translator: Anything with `translate`: a `Seq2Seq`, a served or an on-device model.
-        pairs: `(source, target)` each; further elements are ignored.
+        pairs: `(source, target)` each, and perhaps a mask (see `Pair.mask`), which `labels` obeys and nothing else.
+        measure: `translation`: BLEU, chrF2 and length ratio; or `labels`, for outputs exactly as long as their
+            sources: accuracy (Q3), precision, recall and F1 of each label, confusion matrix.
         batch_size: Sentences handed to `translate` at a time.
         search: How the outputs are chosen, for the signature: `describe_search(SearchConfig(...))`.
         data: The data set's name, for the signature; its hash is always there.
         group_references: Join pairs of the same source into one sentence with several right answers; by
-            default each pair is a sentence with one.
+            default each pair is a sentence with one. For `translation` alone.
         progress: Called with the number of sentences of each batch when it is done.
 
     Raises:
-        ValueError: There are no pairs, or the translator does not answer each text once.
-        MissingExtraError: sacreBLEU is not installed.
+        ValueError: There are no pairs, the translator does not answer each text once, or the measure is `labels` and
+            an output is not as long as its target.
+        MissingExtraError: The measure is `translation` and sacreBLEU is not installed.
 
     Examples:
         >>> result = evaluate(model, pairs.test, data="my-pairs")              # doctest: +SKIP
         >>> print(f"{result.bleu:.1f} {result.signature}")                     # doctest: +SKIP
     """
-    with explained():
-        import sacrebleu  # noqa: F401  a missing library is said before the minutes that translating may take
-    sources, references, digest = _collect(pairs, group_references)
+    if measure not in get_args(Measure):
+        raise ValueError(f"measure is {measure!r}: expected {' or '.join(get_args(Measure))}.")
+    if measure == "labels" and group_references:
+        raise ValueError("labels are compared with one reference: set group_references=False, or measure='translation'")
+    if measure == "translation":
+        with explained():
+            import sacrebleu  # noqa: F401  a missing library is said before the minutes that translating may take
+    texts = _collect(pairs, group_references, masked=measure == "labels")
+    sources, references = texts.sources, texts.references
     started = time.perf_counter()
     outputs = _translate(translator, sources, batch_size, progress)
     seconds = time.perf_counter() - started
 
-    bleu, chrf = metrics.bleu(outputs, references), metrics.chrf(outputs, references)
+    bleu = metrics.bleu(outputs, references) if measure == "translation" else None
+    chrf = metrics.chrf(outputs, references) if measure == "translation" else None
+    labels = score_labels(outputs, [right for (right,) in references], texts.masks) if measure == "labels" else None
     details = {
-        "BLEU": bleu.signature,
-        "chrF2": chrf.signature,
+        "BLEU": bleu.signature if bleu else None,
+        "chrF2": chrf.signature if chrf else None,
+        "labels": f"{labels.positions:,} scored, {labels.masked:,} masked" if labels else None,
         "keras_s2s": keras_s2s.__version__,
         "search": search or "unstated",
-        "data": f"{data or 'unnamed'}, {len(sources)} sentences, sha256 {digest[:12]}",
+        "data": f"{data or 'unnamed'}, {len(sources)} sentences, sha256 {texts.digest[:12]}",
     }
     return Evaluation(
         sentences=len(sources),
-        bleu=bleu.score,
-        bleu_signature=bleu.signature,
-        chrf=chrf.score,
-        chrf_signature=chrf.signature,
+        bleu=bleu.score if bleu else None,
+        bleu_signature=bleu.signature if bleu else None,
+        chrf=chrf.score if chrf else None,
+        chrf_signature=chrf.signature if chrf else None,
         exact_match=metrics.exact_match(outputs, references),
-        length_ratio=bleu.length_ratio,
-        bleu_by_length=_by_length(sources, outputs, references),
+        length_ratio=bleu.length_ratio if bleu else None,
+        bleu_by_length=_by_length(sources, outputs, references) if bleu else (),
         seconds=seconds,
-        signature="; ".join(f"{name}: {value}" for name, value in details.items()),
+        signature="; ".join(f"{name}: {value}" for name, value in details.items() if value),
+        labels=labels,
     )
 
 
@@ -163,23 +195,34 @@ def describe_search(search: Any) -> str:
     return " ".join([search.method, *settings])
 
 
-def _collect(pairs: Iterable[Sequence[str | None]], group: bool) -> tuple[list[str], list[tuple[str, ...]], str]:
-    """Return the sources, their references, and a hash of both."""
+class _Texts(NamedTuple):
+    """What is translated, what is right, and a hash of both, and of the masks where they count."""
+
+    sources: list[str]
+    references: list[tuple[str, ...]]
+    masks: list[str | None]
+    digest: str
+
+
+def _collect(pairs: Iterable[Sequence[str | None]], group: bool, masked: bool) -> _Texts:
     sources: list[str] = []
     references: list[tuple[str, ...]] = []
+    masks: list[str | None] = []
     digest, place = hashlib.sha256(), dict[str, int]()
     for pair in pairs:
         source, target = pair[0] or "", pair[1] or ""
-        digest.update(f"{source}\t{target}\n".encode())
+        mask = pair[2] if masked and len(pair) > 2 else None
+        digest.update("\t".join([source, target, *([mask] if mask else [])]).encode() + b"\n")
         if group and source in place:
             references[place[source]] += (target,)
             continue
         place[source] = len(sources)
         sources.append(source)
         references.append((target,))
+        masks.append(mask)
     if not sources:
         raise ValueError("no pairs to evaluate on: expected at least one (source, target).")
-    return sources, references, digest.hexdigest()
+    return _Texts(sources, references, masks, digest.hexdigest())
 
 
 def _translate(

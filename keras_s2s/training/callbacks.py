@@ -1,17 +1,18 @@
-"""What is watched while a model trains: speed, translations, BLEU."""
+"""What is watched while a model trains: speed, translations, the figure that selects the best epoch."""
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from keras_s2s.config import SearchConfig
 from keras_s2s.data.batches import Batches
 from keras_s2s.data.corpus import Pair
-from keras_s2s.evaluation.metrics import bleu
+from keras_s2s.seq2seq import Seq2Seq
+from keras_s2s.training.selection import FIGURES, Figure
 
 
 class FollowEpochs(keras.callbacks.Callback):
@@ -30,26 +31,27 @@ class FollowEpochs(keras.callbacks.Callback):
         self._batches.epoch = epoch
 
 
-class ValidationBleu(keras.callbacks.Callback):
-    """Adds `val_bleu`, sacreBLEU of greedy translations, to each epoch's logs.
+class ValidationFigure(keras.callbacks.Callback):
+    """Adds a figure of the greedy outputs of validation pairs to each epoch's logs.
 
     Put it before every callback that reads the figure.
 
     Args:
+        figure: Which figure.
         pairs: The validation pairs that are translated.
     """
 
-    def __init__(self, pairs: Sequence[Pair]) -> None:
+    def __init__(self, figure: Figure, pairs: Sequence[Pair]) -> None:
         """Hold the pairs."""
         super().__init__()
-        self._sources = [pair.source for pair in pairs]
-        self._references = [(pair.target,) for pair in pairs]
+        self._figure = figure
+        self._pairs = pairs
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Translate and score."""
-        outputs = self.model.translate(self._sources, SearchConfig(method="greedy"))
+        outputs = _translate_greedily(self.model, self._pairs)
         if logs is not None:
-            logs["val_bleu"] = bleu(outputs, self._references).score
+            logs[self._figure.column] = self._figure.score(outputs, self._pairs)
 
 
 class Samples(keras.callbacks.Callback):
@@ -63,7 +65,7 @@ class Samples(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Translate and print."""
-        outputs = self.model.translate([pair.source for pair in self._pairs], SearchConfig(method="greedy"))
+        outputs = _translate_greedily(self.model, self._pairs)
         for pair, output in zip(self._pairs, outputs, strict=True):
             line = f"    {pair.source} → {output}" + ("" if output == pair.target else f"   ({pair.target})")
             self._console.print(line, style="dim", markup=False, highlight=False, soft_wrap=True)
@@ -126,7 +128,7 @@ class ProgressBar(keras.callbacks.Callback):
             "accuracy": "accuracy {:.1%}",
             "val_perplexity": "valid perplexity {:.2f}",
             "val_accuracy": "accuracy {:.1%}",
-            "val_bleu": "BLEU {:.1f}",
+            **{figure.column: figure.text for figure in FIGURES.values()},
             "tokens_per_second": "{:,.0f} tokens/s",
         }
         figures = " · ".join(text.format(float(logs[name])) for name, text in shown.items() if name in logs)
@@ -136,3 +138,8 @@ class ProgressBar(keras.callbacks.Callback):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Take the bar away."""
         self._bar.stop()
+
+
+def _translate_greedily(model: Seq2Seq, pairs: Sequence[Pair]) -> list[str]:
+    """Return the outputs of the model's own search made greedy, which is faster and tells epochs apart as well."""
+    return model.translate([pair.source for pair in pairs], replace(model.search, method="greedy"))

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,11 @@ class Progress:
 
     Attributes:
         epoch: Epochs finished.
-        best_bleu: The best validation BLEU so far.
-        best_epoch: The epoch, counted from 1, that reached it.
+        best_epoch: The epoch, counted from 1, with the best validation figure so far.
         history: The logs of each epoch.
     """
 
     epoch: int = 0
-    best_bleu: float = -1.0
     best_epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
 
@@ -83,7 +81,8 @@ class Checkpoints:
 
     def progress(self, epoch: int) -> Progress:
         """Return how far the run had come."""
-        return Progress(**json.loads((self.path(epoch) / "progress.json").read_text()))
+        values = json.loads((self.path(epoch) / "progress.json").read_text())
+        return Progress(**{f.name: values[f.name] for f in fields(Progress)})
 
     def average(self, model: Seq2Seq) -> None:
         """Give `model` the mean of the kept latest checkpoints' weights."""
@@ -92,14 +91,20 @@ class Checkpoints:
 
 
 class SaveCheckpoint(keras.callbacks.Callback):
-    """Ends each epoch with a checkpoint, and training when BLEU has not risen for long.
+    """Ends each epoch with a checkpoint, and training when a figure has not risen for long.
 
-    Expects `val_bleu` among the logs (see `ValidationBleu`, which goes before).
+    Args:
+        figure: The column of the logs that tells the best epoch; a callback before this one writes it (see
+            `ValidationFigure`).
+        checkpoints: Where to save.
+        progress: How far the run has come, to go on from.
+        patience: Epochs without gain to stop after; 0 never stops.
     """
 
-    def __init__(self, checkpoints: Checkpoints, progress: Progress, patience: int = 0) -> None:
-        """Go on from `progress`; `patience` is the number of epochs without gain to stop after, 0 for never."""
+    def __init__(self, figure: str, checkpoints: Checkpoints, progress: Progress, patience: int = 0) -> None:
+        """Hold what is written to."""
         super().__init__()
+        self._figure = figure
         self._checkpoints = checkpoints
         self._progress = progress
         self._patience = patience
@@ -109,9 +114,9 @@ class SaveCheckpoint(keras.callbacks.Callback):
         progress = self._progress
         progress.epoch = epoch + 1
         progress.history.append({name: float(value) for name, value in (logs or {}).items()})
-        bleu = progress.history[-1]["val_bleu"]
-        if bleu >= progress.best_bleu:
-            progress.best_bleu, progress.best_epoch = bleu, progress.epoch
+        best = progress.history[progress.best_epoch - 1][self._figure] if progress.best_epoch else float("-inf")
+        if progress.history[-1][self._figure] >= best:
+            progress.best_epoch = progress.epoch
         self._checkpoints.save(self.model, progress)
         if 0 < self._patience <= progress.epochs_without_gain:
             self.model.stop_training = True

@@ -1,12 +1,14 @@
 """From a data configuration to splits, and to ids that a resumed run finds again."""
 
 import json
-import os
+from itertools import chain
 from pathlib import Path
 
 from keras_s2s.config import DataConfig, to_dict
 from keras_s2s.data.corpus import Corpus, Splits, read_pairs
-from keras_s2s.data.datasets import load_dataset
+from keras_s2s.data.datasets import dataset_info, load_dataset, local_folder
+from keras_s2s.data.left_out import OverlapCount
+from keras_s2s.data.splits import near_keys
 
 
 def open_splits(config: DataConfig, folder: str | Path | None = None) -> Splits:
@@ -24,24 +26,57 @@ def open_splits(config: DataConfig, folder: str | Path | None = None) -> Splits:
         return load_dataset(config.name, folder)
     if not config.train:
         raise ValueError("data: nothing to train on; set name to a named data set, or train to a file of pairs")
-    train = _read(config.train, config)
-    valid = _read(config.valid, config) if config.valid else None
-    test = _read(config.test, config) if config.test else None
-    if valid and test:
-        return Splits(train, valid, test, name=config.train)
-    parts = train.split(valid=config.valid_size, test=config.test_size, by_target=config.split_by_target)
-    return Splits(parts.train, valid or parts.valid, test or parts.test, name=config.train, report=parts.report)
+    train = read_pairs(config.train, columns=config.columns, max_bad_share=config.max_bad_share)
+    return divide(train, config, config.valid_size, config.test_size)
+
+
+def divide(train: Corpus, config: DataConfig, valid_size: int | None, test_size: int | None) -> Splits:
+    """Open the files of valid and test that a configuration names, and split off `train` what it does not.
+
+    What `train` shares with one file of valid or test is kept out of training and of what is split off. With both the
+    division is the user's, who may have reasons: what is shared is then only counted, with a warning.
+
+    Args:
+        train: The pairs to train on, or to divide.
+        config: Files of valid and test, and how to read them.
+        valid_size: Sources to split off for valid where no file is named; None for the default of `Corpus.split`.
+        test_size: Likewise for test.
+
+    Raises:
+        FileNotFoundError: A file is missing.
+        ValueError: A file is unreadable, or there are too few pairs.
+    """
+    valid, test = _held_out(config.valid, config), _held_out(config.test, config)
+    given = chain.from_iterable(part for part in (valid, test) if part is not None)
+    name = config.train or train.report.name
+    if valid is not None and test is not None:
+        return Splits(OverlapCount(train, *near_keys(given, config.split_by_target)), valid, test, name=name)
+    parts = train.split(
+        valid=valid_size if valid is None else 0,
+        test=test_size if test is None else 0,
+        by_target=config.split_by_target,
+        held_out=given,
+    )
+    return Splits(
+        parts.train,
+        parts.valid if valid is None else valid,
+        parts.test if test is None else test,
+        name=name,
+        report=parts.report,
+    )
 
 
 def identity(config: DataConfig, folder: str | Path | None = None) -> str:
     """Return what tells these pairs from others without reading them: names, sizes and times of change."""
     paths = [Path(path) for path in (config.train, config.valid, config.test) if path is not None]
-    for parent in (folder, os.environ.get("KERAS_S2S_DATA")):
-        if parent and config.name:
-            paths += sorted(Path(parent, config.name).glob("*.tsv"))
+    if config.name and (local := local_folder(dataset_info(config.name), folder)):
+        paths += sorted(local.glob("*.tsv"))
     stats = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths if path.exists()]
     return json.dumps([to_dict(config), stats])
 
 
-def _read(path: str, config: DataConfig) -> Corpus:
-    return read_pairs(path, columns=config.columns, max_bad_share=config.max_bad_share)
+def _held_out(path: str | None, config: DataConfig) -> Corpus | None:
+    """Open a file to measure on, where each row counts, repeated or not."""
+    if path is None:
+        return None
+    return read_pairs(path, columns=config.columns, max_bad_share=config.max_bad_share, deduplicate=False)

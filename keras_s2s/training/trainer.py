@@ -4,7 +4,6 @@ import csv
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 
 import keras
@@ -14,13 +13,14 @@ from keras_s2s.config import RunConfig, TrainingConfig, dump_config, load_config
 from keras_s2s.data.batches import Batches
 from keras_s2s.data.corpus import Pair, Splits
 from keras_s2s.data.id_cache import IdCache
+from keras_s2s.data.left_out import left_out
 from keras_s2s.data.tokenizer import Tokenizer
-from keras_s2s.evaluation.metrics import bleu
 from keras_s2s.model.losses import SmoothedCrossentropy
 from keras_s2s.seq2seq import Seq2Seq
-from keras_s2s.training.callbacks import FollowEpochs, ProgressBar, Samples, ValidationBleu
+from keras_s2s.training.callbacks import FollowEpochs, ProgressBar, Samples, ValidationFigure
 from keras_s2s.training.checkpoint import Checkpoints, Progress, SaveCheckpoint, without_optimizer
 from keras_s2s.training.data import identity, open_splits
+from keras_s2s.training.selection import FIGURES, validation_pairs
 
 
 def train(
@@ -34,8 +34,8 @@ def train(
     """Train a model and leave it, with its checkpoints and logs, in a folder.
 
     The folder holds `config.toml`, both SentencePiece models, `ids/` (the data as ids), `checkpoints/`, `log.csv`,
-    `tensorboard/` and at the end `model.keras`: the weights of the epoch with the best validation BLEU, or the mean of
-    the last epochs' where `average_checkpoints` says so and BLEU agrees.
+    `tensorboard/` and at the end `model.keras`: the weights of the epoch with the best validation figure (`select_by`),
+    or the mean of the last epochs' where `average_checkpoints` says so and the figure agrees.
 
     Args:
         config: Data, model, training and search.
@@ -97,12 +97,15 @@ class _Run:
         self.settings = config.training
         self.folder = folder
         self.console = console
+        self.figure = FIGURES[self.settings.select_by]
         self.checkpoints = Checkpoints(folder / "checkpoints", keep=self.settings.average_checkpoints)
 
     def fit(self, splits: Splits, origin: str) -> Seq2Seq:
         """Train from the last checkpoint, or from the start, to the end."""
         source, target = self._tokenizer(splits, "source"), self._tokenizer(splits, "target")
         batches, validation = self._batches(splits, source, target, origin)
+        for report in left_out((splits.train, splits.valid, splits.test), splits.report):
+            self._print(report)
         if epochs := self.checkpoints.epochs():
             model, progress = self.checkpoints.load(epochs[-1]), self.checkpoints.progress(epochs[-1])
             self._print(f"going on after epoch {progress.epoch} of {self.settings.epochs}")
@@ -110,7 +113,7 @@ class _Run:
             model, progress = Seq2Seq(self.config.model, source, target, search=self.config.search), Progress()
             self._compile(model, len(batches))
         self._write_log(progress)
-        valid = list(islice(splits.valid, self.settings.bleu_sentences))
+        valid = validation_pairs(splits.valid, source, target, self.config)
         if not self._stopped_early(progress):
             model.fit(
                 batches,
@@ -171,10 +174,10 @@ class _Run:
         tokens_per_step = batches.tokens / batches.steps_per_pass
         callbacks = [
             FollowEpochs(batches),
-            ValidationBleu(valid),
+            ValidationFigure(self.figure, valid),
             ProgressBar(tokens_per_step, len(batches), settings.epochs, self.console),
             Samples(valid[: settings.samples], self.console),
-            SaveCheckpoint(self.checkpoints, progress, settings.early_stopping),
+            SaveCheckpoint(self.figure.column, self.checkpoints, progress, settings.early_stopping),
             keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: self._write_log(progress)),
         ]
         if settings.tensorboard and keras.backend.backend() == "tensorflow":
@@ -185,17 +188,19 @@ class _Run:
         return 0 < self.settings.early_stopping <= progress.epochs_without_gain
 
     def _finish(self, valid: list[Pair]) -> Seq2Seq:
-        """Choose the weights to keep by validation BLEU, and save them."""
+        """Choose the weights to keep by the validation figure, and save them."""
         progress = self.checkpoints.progress(self.checkpoints.epochs()[-1])
         model = without_optimizer(self.checkpoints.load(progress.best_epoch))
         chosen = f"epoch {progress.best_epoch}"
         if self.checkpoints.keep > 1:
             average = without_optimizer(model)
             self.checkpoints.average(average)
-            if _bleu(average, valid) > _bleu(model, valid):
+            sources = [pair.source for pair in valid]
+            scores = [self.figure.score(each.translate(sources), valid) for each in (average, model)]
+            if scores[0] > scores[1]:
                 model, chosen = average, f"the mean of the last {self.checkpoints.keep} epochs"
         model.save(self.folder / "model.keras")
-        self._print(f"kept {chosen}: {self.folder / 'model.keras'}")
+        self._print(f"kept {chosen}, by validation {self.figure.name}: {self.folder / 'model.keras'}")
         return model
 
     def _write_log(self, progress: Progress) -> None:
@@ -208,11 +213,6 @@ class _Run:
 
     def _print(self, line: str) -> None:
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _bleu(model: Seq2Seq, pairs: list[Pair]) -> float:
-    outputs = model.translate([pair.source for pair in pairs])
-    return bleu(outputs, [(pair.target,) for pair in pairs]).score
 
 
 def _write_whole(path: Path, content: bytes) -> None:

@@ -20,12 +20,15 @@ class FakeModel:
     search: SearchConfig = field(default_factory=SearchConfig)
     answers: dict[str, str] = field(default_factory=dict)
     calls: list[tuple[Any, ...]] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
 
-    def translate(self, texts, search=None):
+    def translate(self, texts, search=None, *, place=0):
+        self.places.append(place)
         self.calls.append((list(texts), search))
         return [self.answers.get(text, text.upper()) for text in texts]
 
-    def n_best(self, texts, n=None, search=None):
+    def n_best(self, texts, n=None, search=None, *, place=0):
+        self.places.append(place)
         self.calls.append((list(texts), search))
         return [[Hypothesis(f"{t.upper()}{i}", (t,), -0.5 * i) for i in range(n or 4)] for t in texts]
 

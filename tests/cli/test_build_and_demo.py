@@ -1,10 +1,12 @@
 import json
+import warnings
 from importlib.resources import files
 
 import pytest
 
 from keras_s2s import Pair, read_pairs
 from keras_s2s.cli import build
+from keras_s2s.cli.main import run
 from keras_s2s.config import RunConfig, load_config
 from keras_s2s.data.tokenizer import Tokenizer
 
@@ -51,6 +53,79 @@ def test_building_again_leaves_unchanged_splits_alone(invoke, training, pairs_fi
         stream.writelines(f"new {i}\tnuevo {i}\n" for i in range(60))
     assert build_and_look()["train.tsv"] != first["train.tsv"]
     assert not list((tmp_path / "out").glob("*.unfinished"))
+
+
+def test_settings_of_the_data_are_obeyed(invoke, training, tmp_path):
+    path, folder = tmp_path / "named.tsv", tmp_path / "out"
+    rows = [f"{n}\tnúmero {n % 40}\tnumber {n}" for n in range(100)]
+    path.write_text("id\tes\ten\n" + "\n".join([*rows, "bad", "worse"]), encoding="utf-8")
+    columns, share = ("--set", 'data.columns=["en", "es"]'), ("--set", "data.max_bad_share=0.02")
+    sizes = ("--set", "data.valid_size=7", "--set", "data.test_size=5", "--set", "data.split_by_target=false")
+    text = invoke("build", path, "-o", folder, *columns, *share, *sizes).stdout
+    assert "102 rows" in text
+    parts = {part: list(read_pairs(folder / f"{part}.tsv")) for part in build.PARTS}
+    assert {part: len(pairs) for part, pairs in parts.items()} == {"train": 88, "valid": 7, "test": 5}
+    assert all(pair.source.startswith("number ") for pair in parts["train"])
+    data = training[0].config.data
+    assert (data.columns, data.max_bad_share, data.split_by_target) == (None, 0.02, False)
+
+
+def test_options_are_settings_by_another_name(invoke, training, pairs_file, tmp_path):
+    invoke("build", pairs_file, "-o", tmp_path / "out", "--columns", "1,0", "--no-split-by-target")
+    assert not training[0].config.data.split_by_target
+    assert all(pair.source.startswith("el ") for pair in read_pairs(tmp_path / "out" / "train.tsv"))
+
+
+def test_a_file_to_tune_on_is_kept_out_of_training(invoke, training, pairs_file, tmp_path):
+    valid, folder = tmp_path / "valid.tsv", tmp_path / "out"
+    valid.write_text("The cat a!\tel cat a x\nThe cat a!\tel cat a x\nbad\n", encoding="utf-8")
+    settings = ("--set", f"data.valid={valid}", "--set", "data.max_bad_share=0.4")
+    result = invoke("build", pairs_file, "-o", folder, *settings)
+    parts = {part: list(read_pairs(folder / f"{part}.tsv", deduplicate=False)) for part in build.PARTS}
+    assert len(parts["valid"]) == 2
+    assert Pair("the cat a", "el cat a x") not in [*parts["train"], *parts["test"]]
+    assert len(parts["train"]) + len(parts["test"]) == 59
+    assert "valid.tsv:3 (found 1 column)" in result.stderr
+    assert "1 by source" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--set", "data.colums=[0, 1]"), "--set: unknown key 'data.colums', did you mean 'columns'?"),
+        (("--set", "training.epochs=many"), "--set: training.epochs: "),
+        (("--set", "data.train=x.tsv"), "--set data.train: build divides "),
+        (("--set", "data.name=phrasebook-en-es"), "--set data.name: build divides "),
+        (("--set", "data.valid_size=70"), "Give a smaller --set data.valid_size=N and data.test_size=N"),
+        (("--columns", "0,1,2,3"), "--columns (0, 1, 2, 3) with format"),
+        (("--format", "xls"), "Unknown format 'xls'"),
+    ],
+)
+def test_wrong_settings_name_what_was_typed(fail, training, pairs_file, tmp_path, options, message):
+    line, code = fail("build", pairs_file, "-o", tmp_path / "out", *options)
+    assert message in line
+    assert code == 1
+    assert not training
+
+
+def test_labels_are_refused_with_the_option_that_mends_it(fail, training, tmp_path):
+    path = tmp_path / "labels.tsv"
+    path.write_text("".join(f"word {n}\tsame\n" for n in range(60)), encoding="utf-8")
+    assert "pass --no-split-by-target;" in fail("build", path, "-o", tmp_path / "out")[0]
+
+
+def test_a_warning_names_the_option_too(training, tmp_path, monkeypatch, capsys):
+    path = tmp_path / "labels.tsv"
+    path.write_text("".join(f"word {n}\tlabel {n % 30}\n" for n in range(90)), encoding="utf-8")
+    shown = []
+    monkeypatch.setattr("keras_s2s.cli.main.show_warning", lambda message, *rest, **more: shown.append(message))
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        with pytest.raises(SystemExit) as stop:
+            run(["build", str(path), "-o", str(tmp_path / "out")])
+    assert stop.value.code == 0
+    assert any("training pairs were dropped" in text and "--no-split-by-target" in text for text in shown)
 
 
 def test_masks_travel_along(tmp_path):

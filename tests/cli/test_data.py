@@ -24,6 +24,18 @@ def test_show(invoke, tmp_path, monkeypatch):
         assert part in text
 
 
+def test_show_prints_what_was_dropped(invoke, tmp_path):
+    folder = tmp_path / "tatoeba-en-es"
+    folder.mkdir()
+    good = "".join(f"hello {i}\thola {i}\n" for i in range(200))
+    for name in ("train", "valid", "devtest"):
+        (folder / f"{name}.tsv").write_text(good + ("one column\n" if name == "devtest" else ""), encoding="utf-8")
+    error = invoke("data", "show", "tatoeba-en-es", "--data", tmp_path).stderr
+    assert "devtest.tsv: 201 rows\n" in error
+    assert "devtest.tsv:201 (found 1 column)" in error
+    assert "train.tsv" not in error
+
+
 def test_show_of_an_unknown_name_suggests_one(fail):
     line, code = fail("data", "show", "tatoeba")
     assert code == 1
@@ -89,6 +101,10 @@ def test_bad_files_end_in_one_line(capsys, tmp_path, name, content):
         assert error.startswith("error: ")
         assert error.count("\n") == 1
         assert name in error
+        if name == "one-column.tsv":
+            mend = "--set data.max_bad_share=SHARE" if command[0] == "build" else "--max-bad-share"
+            for part in ("found 1 column", "source<TAB>target", "the right --format or --columns", mend):
+                assert part in error
 
 
 def test_a_missing_file(fail, tmp_path):

@@ -20,6 +20,9 @@ def test_build_then_translate_and_evaluate(pairs_file, tmp_path):
     command("build", pairs_file, "-o", folder, "--epochs", 2, *small)
     for name in ("config.toml", "train.tsv", "valid.tsv", "test.tsv", "model.keras", "evaluation.json"):
         assert (folder / name).is_file()
+    assert (folder / "saved_model" / "1" / "saved_model.pb").is_file()
+    answers = command("translate", "-m", folder / "model.tflite", "the cat a", "the dog b")
+    assert answers == command("translate", "-m", folder / "model.keras", "the cat a", "the dog b")
     assert command("translate", "-m", folder / "model.keras", "the cat a", "the dog b").count("\n") == 2
     built = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
     again = json.loads(command("evaluate", folder / "model.keras", folder / "test.tsv", "--json", "-"))

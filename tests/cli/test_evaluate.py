@@ -46,11 +46,68 @@ def test_a_named_data_set_and_a_limit(invoke, model, tmp_path):
     assert "data: tatoeba-en-es valid, 1 sentences, sha256" in figures["signature"]
 
 
+def test_bad_rows_are_shown_and_repeated_ones_count(invoke, model, tmp_path):
+    path = tmp_path / "test.tsv"
+    path.write_text("hello\tHELLO\n" * 150 + "one column\n", encoding="utf-8")
+    result = invoke("evaluate", "m.keras", path, "--json", "-")
+    assert json.loads(result.stdout)["sentences"] == 150
+    for part in ("151 rows", "dropped: wrong number of columns", "test.tsv:151 (found 1 column)"):
+        assert part in result.stderr
+
+
+def test_a_clean_file_needs_no_report(invoke, model, file):
+    assert "rows" not in invoke("evaluate", "m.keras", file).stderr
+
+
+def test_a_limit_does_not_hide_bad_rows(invoke, fail, model, tmp_path):
+    path = tmp_path / "test.tsv"
+    path.write_text("hello\tHELLO\nbye\tBYE\n" + "one column\n" * 3, encoding="utf-8")
+    line, code = fail("evaluate", "m.keras", path, "--limit", 1)
+    assert code == 1
+    assert "3 of 5 rows are bad" in line
+    assert "--max-bad-share" in line
+    figures = invoke("evaluate", "m.keras", path, "--limit", 1, "--max-bad-share", 0.6, "--json", "-").stdout
+    assert json.loads(figures)["sentences"] == 1
+
+
+def test_a_division_that_left_pairs_out_is_shown(invoke, model, monkeypatch):
+    from keras_s2s.data.corpus import Pair
+    from keras_s2s.data.splits import split_pairs
+
+    splits = split_pairs([Pair(f"w{n}", f"t{n % 9}") for n in range(40)], valid=5, test=9)
+    monkeypatch.setattr("keras_s2s.data.datasets.load_dataset", lambda name, folder: splits)
+    assert splits.report.test_dropped
+    assert "40 distinct sources" in invoke("evaluate", "m.keras", "tatoeba-en-es").stderr
+
+
 def test_several_right_answers(invoke, model, tmp_path):
     path = tmp_path / "many.tsv"
     path.write_text("hi\thola\nhi\tHI\n", encoding="utf-8")
     figures = json.loads(invoke("evaluate", "m.keras", path, "--group-references", "--json", "-").stdout)
     assert (figures["sentences"], figures["exact_match"]) == (1, 1)
+
+
+@pytest.fixture
+def chains(tmp_path):
+    path = tmp_path / "chains.tsv"
+    path.write_text("acd\tACE\t110\nef\tEE\n", encoding="utf-8")
+    return path
+
+
+def test_the_measure_follows_the_models_search(invoke, model, chains):
+    model.search = SearchConfig(match_length=True)
+    figures = json.loads(invoke("evaluate", "m.keras", chains, "--json", "-").stdout)
+    assert figures["labels"]["accuracy"] == 3 / 4  # AC of ACD, the D masked; E of EF
+    assert "bleu" not in figures
+    text = invoke("evaluate", "m.keras", chains, env={"COLUMNS": "200"}).stdout
+    assert "75.0%" in text
+    assert "BLEU" not in text
+    assert "bleu" in json.loads(invoke("evaluate", "m.keras", chains, "--measure", "translation", "--json", "-").stdout)
+
+
+def test_the_measure_can_be_chosen(invoke, model, chains):
+    figures = json.loads(invoke("evaluate", "m.keras", chains, "--measure", "labels", "--json", "-").stdout)
+    assert figures["labels"]["masked"] == 1
 
 
 def test_neither_file_nor_data_set(fail, model):

@@ -1,7 +1,9 @@
+import sys
 from pathlib import Path
 
 import pytest
 
+from keras_s2s import read_pairs
 from keras_s2s.cli.train import parse_settings
 
 
@@ -66,6 +68,19 @@ def test_wrong_settings(fail, training, file, options, message):
     assert message in line
     assert code == 1
     assert not training
+
+
+def test_errors_name_the_configurations_keys(fail, training, file, tmp_path, monkeypatch):
+    bad = tmp_path / "bad.tsv"
+    bad.write_text("one column\n", encoding="utf-8")
+
+    def read(config, *_, **__):
+        for _pair in read_pairs(bad):
+            pass
+
+    monkeypatch.setattr(sys.modules["keras_s2s.training.trainer"], "train", read)
+    line, _ = fail("train", file)
+    assert "Mend these rows, or choose the right data.columns, or accept more with data.max_bad_share = SHARE." in line
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,12 @@
+import contextlib
 import io
 import os
+import pty
 import subprocess
 import sys
 
 import pytest
+from rich.text import Text
 
 from keras_s2s.cli import model_option
 from keras_s2s.cli.search_options import choose_search
@@ -53,6 +56,12 @@ def test_search_options(invoke, model):
     options = ("--sample", "--temperature", 0.7, "--top-k", 5, "--top-p", 0.9, "--seed", 3)
     invoke("translate", "a", *options)
     assert model.calls[-1][1] == SearchConfig(method="sample", temperature=0.7, top_k=5, top_p=0.9, seed=3)
+
+
+def test_each_text_of_a_pipe_has_its_own_place(invoke, model):
+    invoke("translate", "--sample", "--batch-size", 2, input="a\nb\nc\nd\ne\n")
+    invoke("translate", "--sample", "--n-best", 2, "--batch-size", 2, input="a\nb\nc\n")
+    assert model.places == [0, 2, 4, 0, 2]
 
 
 def test_the_models_own_search_is_the_default():
@@ -126,6 +135,43 @@ def test_a_conversation(invoke, model, monkeypatch):
     assert [texts for texts, _ in model.calls] == [["hello"], ["bye"]]
 
 
+@pytest.fixture
+def predictor(model):
+    """A model whose answers are as long as its sources."""
+    model.search = SearchConfig(match_length=True)
+    model.answers = {"mktay": "CHHEE", "ac": "CC", "odd": "C"}
+    return model
+
+
+DRAWN = """\
+1 mktay 5
+  ─∿∿═►
+  CHHEE
+
+∿ helix 40% · ═► strand 40% · ─ coil 20%
+
+"""
+
+
+def test_piped_labels_are_one_line_each(invoke, predictor, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert invoke("translate", "mktay", "ac").stdout == "CHHEE\nCC\n"
+
+
+def test_labels_are_drawn_when_asked(invoke, predictor):
+    assert invoke("translate", "--draw", "mktay").stdout == DRAWN
+    assert invoke("translate", "--draw", "odd").stdout == "C\n\n"  # not one label for each letter
+    assert invoke("translate", "--no-draw", "mktay").stdout == "CHHEE\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [(("--draw",), "--draw: this model's search does not"), (("--draw", "--n-best", 2), "exclude each other")],
+)
+def test_what_cannot_be_drawn(fail, model, options, message):
+    assert message in fail("translate", "mktay", *options)[0]
+
+
 @pytest.fixture(scope="module")
 def tiny_model(tmp_path_factory):
     """An untrained model in a file: what it says is noise, but it says it."""
@@ -153,6 +199,44 @@ def test_a_real_model_in_a_pipe(tiny_model):
     lines = piped.stdout.split("\n")
     assert len(lines) == 4
     assert lines[1] == ""
+
+
+def test_labels_are_drawn_on_a_terminal(tmp_path):
+    from keras_s2s import ModelConfig, Pair, Seq2Seq, TokenizerConfig
+
+    side = TokenizerConfig(kind="char", vocabulary_size=64)
+    config = ModelConfig(source_tokenizer=side, target_tokenizer=side, embedding=4, units=4, layers=1)
+    model = Seq2Seq.from_pairs([Pair("MKTAY", "CHHEE")], config, search=SearchConfig(match_length=True))
+    model.save(tmp_path / "tiny.keras")
+    (expected,) = model.translate(["MKTAY"])
+    ours, terminal = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80"}
+    command = [*COMMAND, "-m", tmp_path / "tiny.keras", "MKTAY"]
+    process = subprocess.Popen(command, env=environment, stdout=terminal, stderr=subprocess.DEVNULL, stdin=terminal)
+    os.close(terminal)
+    shown = b""
+    with contextlib.suppress(OSError):  # how Linux ends a terminal that nobody holds any more
+        while part := os.read(ours, 1024):
+            shown += part
+    os.close(ours)
+    assert process.wait() == 0
+    lines = Text.from_ansi(shown.decode().replace("\r\n", "\n")).plain.split("\n")
+    assert lines[0] == "1 MKTAY 5"
+    assert lines[2] == f"  {expected}"
+
+
+def test_samples_do_not_depend_on_the_batch_and_do_not_repeat(tiny_model, capsys):
+    from keras_s2s.cli.main import run
+
+    def sample(*options):
+        with pytest.raises(SystemExit) as stop:
+            run(["translate", "--model", str(tiny_model), "--sample", *options, *["hello"] * 9])
+        assert stop.value.code == 0
+        return capsys.readouterr().out.splitlines()
+
+    first = sample("--batch-size", "3")
+    assert first == sample("--batch-size", "4") == sample()
+    assert first[:3] != first[3:6]
 
 
 def test_a_reader_that_leaves_early_is_no_error(tiny_model):

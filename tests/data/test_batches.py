@@ -11,6 +11,7 @@ from keras_s2s.data.batches import Batches
 from keras_s2s.data.corpus import Pair
 from keras_s2s.data.id_cache import IdCache
 from keras_s2s.data.tokenizer import EOS, PAD, Tokenizer
+from keras_s2s.training.callbacks import FollowEpochs
 
 LETTERS = "abcdefgh"
 CONFIG = ModelConfig(max_source_length=30, max_target_length=30)
@@ -131,7 +132,7 @@ def test_long_pairs_are_left_out_and_counted(tokenizer, caplog):
     assert "2 of 3 pairs are longer" in caplog.text
     with pytest.raises(ValueError, match="all are longer than max_source_length=30"):
         make([Pair("a" * 30, "b")], tokenizer)
-    with pytest.raises(ValueError, match="the data is empty"):
+    with pytest.raises(ValueError, match="no pair for batches: the data is empty"):
         make([], tokenizer)
     strict = ModelConfig(max_source_length=30, max_target_length=30, overlong="error")
     with pytest.raises(ValueError, match="31 source and 2 target tokens"):
@@ -149,6 +150,17 @@ def test_a_cache_is_reused_only_for_the_same_data(tokenizer, tmp_path):
     assert build([pair] * 4, "two", ModelConfig(max_source_length=9)) == 4
     assert build([pair] * 5, "") == 5
     assert build([pair] * 6, "") == 6
+
+
+def test_a_fit_by_itself_starts_with_the_epoch_after(make_model, phrases):
+    model, seen = make_model(), []
+    batches = model.batches(phrases, batch_tokens=64, buckets=1)
+    model.compile(jit_compile=False)
+    watch = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: seen.append(batches.epoch))
+    model.fit(batches, epochs=2, verbose=0, callbacks=[watch])
+    assert seen == [1, 2]
+    model.fit(batches, initial_epoch=5, epochs=7, verbose=0, callbacks=[FollowEpochs(batches), watch])
+    assert seen[2:] == [5, 6]
 
 
 def test_an_interrupted_build_leaves_no_cache(tokenizer, tmp_path):

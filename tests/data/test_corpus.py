@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -116,6 +117,22 @@ def test_too_many_bad_rows_are_refused_with_counts_places_and_ways_out(tmp_path)
     assert len(list(read_pairs(tmp_path / "pairs.tsv", max_bad_share=0.03))) == 97
 
 
+@pytest.mark.parametrize("max_bad_share", [0.01, 1.0])
+def test_the_first_line_of_an_error_says_where_what_and_how_to_mend_it(tmp_path, max_bad_share):
+    with pytest.raises(ValueError) as error:
+        list(read_pairs(tsv(tmp_path, "", "x", "y"), max_bad_share=max_bad_share))
+    first, *table = str(error.value).splitlines()
+    for part in ("The first: wrong number of columns, pairs.tsv:2 (found 1 column)", "source<TAB>target", "columns="):
+        assert part in first
+    assert ("max_bad_share=" in first) == (max_bad_share < 1)
+    assert "3 rows" in table[0]
+
+
+def test_a_file_of_a_header_alone_has_no_first_bad_row(tmp_path):
+    with pytest.raises(ValueError, match=r"no usable pair\. Expected tab-separated"):
+        list(read_pairs(tsv(tmp_path, "en\tes"), columns=("en", "es")))
+
+
 def test_a_wrong_file_fails_before_its_end(tmp_path):
     corpus = read_pairs(tsv(tmp_path, *["one column"] * 5_000))
     with pytest.raises(ValueError, match="1,000 of 1,000 rows are bad"):
@@ -131,6 +148,20 @@ def test_a_file_without_a_pair_is_refused_even_if_bad_rows_are_welcome(tmp_path)
 def test_senseless_limits_are_refused(tmp_path, options):
     with pytest.raises(ValueError, match="expected"):
         read_pairs(tsv(tmp_path, "a\tb"), **options)
+
+
+def test_a_pass_over_many_pairs_takes_little_memory(tmp_path):
+    """Held in memory, these pairs would take 80 MB; the hashes that find repeated ones take 6 at most."""
+    count = 200_000
+    path = tmp_path / "many.tsv"
+    with path.open("w") as stream:
+        stream.writelines(f"{n:0120}\t{n:0120}\n" for n in range(count))
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in read_pairs(path)) == count
+        assert tracemalloc.get_traced_memory()[1] < 25e6
+    finally:
+        tracemalloc.stop()
 
 
 TEXT = st.text(st.characters(blacklist_characters="\t\n\0", blacklist_categories=["Cs"]))

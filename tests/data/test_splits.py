@@ -142,6 +142,36 @@ def test_a_task_with_one_target_for_all_is_refused_with_the_way_out():
         list(split_pairs(pairs, valid=2, test=0).train)
 
 
+@pytest.mark.filterwarnings("ignore:.*training pairs were dropped")
+@given(PAIRS, PAIRS, st.integers(0, 2), st.integers(0, 2), st.booleans())
+def test_what_is_held_out_already_leaks_nowhere(pairs, held_out, valid, test, by_target):
+    result = attempt(pairs, valid=valid, test=test, by_target=by_target, held_out=held_out)
+    if result is None:
+        return
+    train, *parts, report = result
+    for side in ("source", "target") if by_target else ("source",):
+        sides = [keys(part, side) for part in (train, *parts, held_out)]
+        assert sum(map(len, sides)) == len(set().union(*sides))
+    if not parts[0] and not parts[1]:
+        assert len(pairs) == len(train) + report.train_shared + report.train_dropped
+        assert report.train_shared == sum(near_key(pair.source) in keys(held_out, "source") for pair in pairs)
+
+
+def test_what_is_held_out_already_is_reported():
+    held_out = [Pair("NUMBER, 3!", "other"), Pair("other", "número 7")]
+    splits = split_pairs(numbered(100), valid=0, test=5, held_out=held_out)
+    assert len(list(splits.train)) == 93
+    assert (splits.report.train_shared, splits.report.train_dropped, splits.report.dropped) == (1, 1, 2)
+    assert "93 (1 dropped by target, 1 by source)" in str(splits.report)
+    splits = split_pairs(numbered(100), valid=0, test=5, held_out=held_out, by_target=False)
+    assert len(list(splits.train)) == 94
+    pairs = [*numbered(3), Pair("one", "same"), Pair("another", "same")]
+    with pytest.raises(ValueError, match="1 have their target in valid or test, 3 their source"):
+        list(split_pairs(pairs, valid=0, test=1, held_out=numbered(3)).train)
+    with pytest.raises(ValueError, match="0 distinct sources that are not held out already cannot give"):
+        split_pairs(numbered(3), valid=0, test=1, held_out=numbered(3))
+
+
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_too_few_sources(count):
     with pytest.raises(ValueError, match=f"{count} distinct sources cannot give"):

@@ -93,6 +93,21 @@ def test_training_is_deterministic(spanish):
     assert Tokenizer.train(spanish, config) == Tokenizer.train(iter(spanish), config)
 
 
+@pytest.mark.parametrize("kind", ["unigram", "char", "word"])
+def test_rare_characters_are_unknown_where_less_than_all_is_to_be_covered(spanish, kind):
+    texts = [*spanish, "ñandú 日 ñandú"]
+    whole, most = (
+        Tokenizer.train(texts, TokenizerConfig(kind=kind, vocabulary_size=2000, character_coverage=coverage))
+        if kind != "unigram"
+        else Tokenizer.train(texts, TokenizerConfig(vocabulary_size=300, character_coverage=coverage))
+        for coverage in (1.0, 0.999)
+    )
+    assert UNKNOWN not in whole.encode(["日"])[0]
+    assert UNKNOWN in most.encode(["日"])[0]
+    assert UNKNOWN not in most.encode(["agua"])[0]
+    assert_graph_agrees(most, GraphTokenizer(most), ["agua 日 agua", *AWKWARD])
+
+
 def test_spellings_get_no_space():
     tokenizer = Tokenizer.train(["MKVL", "LLAG"], TokenizerConfig(kind="char"))
     assert len(tokenizer.encode(["MKVLA"])[0]) == len("MKVLA") + 1

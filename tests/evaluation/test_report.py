@@ -9,6 +9,7 @@ from sacrebleu import corpus_bleu, corpus_chrf
 import keras_s2s
 from keras_s2s.config import SearchConfig
 from keras_s2s.data.corpus import Pair
+from keras_s2s.evaluation.labels import score_labels
 from keras_s2s.evaluation.report import describe_search, evaluate
 
 PAIRS = [
@@ -137,3 +138,59 @@ def test_a_translator_that_loses_answers_is_an_error():
 )
 def test_describe_search(search, words):
     assert describe_search(search) == words
+
+
+CHAINS = [Pair("MKTAY", "CHHHC", "01111"), Pair("ACDE", "CEEC")]
+
+
+@pytest.fixture
+def predictor():
+    return Table({"MKTAY": "HHHCC", "ACDE": "CEEC"})
+
+
+def test_labels_obey_the_masks(predictor):
+    result = evaluate(predictor, CHAINS, measure="labels", data="chains")
+    assert result.labels == score_labels(["HHHCC", "CEEC"], ["CHHHC", "CEEC"], ["01111", None])
+    assert result.labels.accuracy == 7 / 8
+    assert (result.sentences, result.exact_match, result.bleu) == (2, 0.5, None)
+    assert "labels: 8 scored, 1 masked" in result.signature
+    assert "BLEU" not in result.signature
+    unmasked = [pair[:2] for pair in CHAINS]
+    assert evaluate(predictor, unmasked, measure="labels").labels.accuracy == 7 / 9
+    assert (
+        evaluate(predictor, unmasked, measure="labels", data="chains").signature.split("sha256")[1]
+        != result.signature.split("sha256")[1]
+    )
+
+
+def test_a_report_shows_its_own_measure_alone(predictor, translator):
+    result = evaluate(predictor, CHAINS, measure="labels")
+    values = json.loads(result.to_json())
+    assert values["labels"]["accuracy"] == 7 / 8
+    assert set(values) == {"sentences", "exact_match", "seconds", "signature", "labels", "sentences_per_second"}
+    console = Console(file=StringIO(), width=300)
+    console.print(result.table())
+    rows = console.file.getvalue()
+    assert "BLEU" not in rows
+    for part in ("2 sequences", "accuracy (Q3)", "87.5%", "positions masked", "given H"):
+        assert part in rows
+    assert rows.index("accuracy (Q3)") < rows.index("exact match")
+    assert "labels" not in json.loads(evaluate(translator, PAIRS).to_json())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"measure": "label"}, "measure is 'label': expected translation or labels"),
+        ({"measure": "labels", "group_references": True}, "compared with one reference"),
+    ],
+)
+def test_measures_that_cannot_be(predictor, options, message):
+    with pytest.raises(ValueError, match=message):
+        evaluate(predictor, CHAINS, **options)
+    assert predictor.batches == []
+
+
+def test_outputs_of_another_length_than_their_targets(predictor):
+    with pytest.raises(ValueError, match="output 1 has 5 labels and its reference 2"):
+        evaluate(predictor, [Pair("MKTAY", "CH")], measure="labels")

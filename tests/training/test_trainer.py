@@ -170,7 +170,7 @@ def test_short_epochs_mixed_precision_and_a_mask(config, tmp_path):
 def test_training_stops_when_bleu_does_not_rise(config, tmp_path, monkeypatch):
     scores = iter([10.0, 20.0, 15.0, 16.0, 99.0])
     monkeypatch.setattr(
-        "keras_s2s.training.trainer.ValidationBleu.on_epoch_end",
+        "keras_s2s.training.trainer.ValidationFigure.on_epoch_end",
         lambda self, epoch, logs: logs.update(val_bleu=next(scores)),
     )
     _, printed = run(with_training(config, epochs=9, early_stopping=2), tmp_path / "run")
@@ -229,10 +229,10 @@ def test_unfinished_checkpoints_are_cleared_away(tmp_path):
 
 def test_the_latest_and_the_best_checkpoints_stay(make_model, tmp_path):
     model, checkpoints = make_model(), Checkpoints(tmp_path, keep=2)
-    callback = SaveCheckpoint(checkpoints, Progress())
+    callback = SaveCheckpoint("val_bleu", checkpoints, Progress())
     callback.set_model(model)
     for epoch, bleu in enumerate([5.0, 9.0, 7.0, 8.0, 6.0]):
-        callback.on_epoch_end(epoch, {"val_bleu": bleu})
+        callback.on_epoch_end(epoch, {"val_bleu": bleu, "val_accuracy": epoch})
     assert checkpoints.epochs() == [2, 4, 5]
     assert json.loads((tmp_path / "epoch-0005" / "progress.json").read_text())["best_epoch"] == 2
 
