@@ -13,6 +13,9 @@ turns with the others; printed are medians.
   search and after both; `imports` is what the libraries take before a model is loaded.
 - The ONNX graphs are those of the signatures `greedy` and `beam`, converted by tf2onnx: encoder, search and all.
 - `first answer` is the wall-clock time of `keras-s2s translate` in a fresh process, from start to end.
+
+The exit code is 1 where the int8 file is too large (`--most-megabytes`), or a contestant's output is not as long as it
+must be. Timings and memory are printed, not judged.
 """
 
 import argparse
@@ -127,14 +130,22 @@ def megabytes(path: Path) -> float:
     return sum(file.stat().st_size for file in files) / 1e6
 
 
-def main() -> None:
-    """Measure and print."""
+def too_large(received: float, most: float) -> bool:
+    """Return whether a file is larger than it may be, and say so."""
+    if received > most:
+        print(f"the int8 file has {received:.2f} MB, expected at most {most} MB", file=sys.stderr)
+    return received > most
+
+
+def main() -> int:
+    """Measure, print, judge."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--units", type=int, default=256)
     parser.add_argument("--pieces", type=int, default=8000, help="size of both vocabularies")
     parser.add_argument("--tokens", type=int, default=12, help="tokens of source and output")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--runs", type=int, default=200, help="runs in each round")
+    parser.add_argument("--most-megabytes", type=float, default=9.5, help="what the int8 file may take")
     arguments = parser.parse_args()
     model = make_model(arguments.units, arguments.pieces, arguments.tokens)
     ids = [*range(3, 2 + arguments.tokens), 1]
@@ -161,7 +172,8 @@ def main() -> None:
             )
         seconds = [first_answer(written["LiteRT int8"][1], source["text"]) for _ in range(5)]
         print(f"first answer of keras-s2s translate, LiteRT int8: {statistics.median(seconds):.2f} s")
+        return int(too_large(megabytes(written["LiteRT int8"][1]), arguments.most_megabytes))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -89,16 +89,18 @@ class Load:
 
     @property
     def rate(self) -> float:
-        """Texts a second."""
-        return len(self.latencies) * self.size / self.seconds
+        """Texts a second; 0 where nothing was answered."""
+        return len(self.latencies) * self.size / self.seconds if self.latencies else 0.0
 
     def __str__(self) -> str:
         """The figures."""
-        p50, p95, p99 = np.percentile(np.array(self.latencies) * 1000, [50, 95, 99])
         done = len(self.latencies)
+        counts = f"{self.size:2d} texts a request: {done:6,} answers, {self.errors} errors, {self.wrong} wrong"
+        if not done:
+            return counts
+        p50, p95, p99 = np.percentile(np.array(self.latencies) * 1000, [50, 95, 99])
         return (
-            f"{self.size:2d} texts a request: {done:6,} answers, {self.errors} errors, {self.wrong} wrong · "
-            f"{done / self.seconds:7.1f} requests/s, {self.rate:8.1f} texts/s · "
+            f"{counts} · {done / self.seconds:7.1f} requests/s, {self.rate:8.1f} texts/s · "
             f"p50 {p50:.1f} ms, p95 {p95:.1f} ms, p99 {p99:.1f} ms"
         )
 
@@ -176,7 +178,7 @@ def main() -> int:
     print(f"{arguments.clients} clients, {len(texts):,} texts of {arguments.dataset}")
     print(one)
     print(many)
-    gain = many.rate / one.rate
+    gain = many.rate / one.rate if one.rate else 0.0
     print(f"texts a second, {MANY} a request against one: {gain:.1f} times")
     return int(bool(one.errors + many.errors + one.wrong + many.wrong) or gain < LEAST_GAIN)
 

@@ -16,6 +16,7 @@ import keras
 
 from keras_s2s import __version__
 from keras_s2s.config import SearchConfig, to_dict
+from keras_s2s.data.tokenizer import CHARACTERS_A_TOKEN
 from keras_s2s.decoding.search import output_limit
 from keras_s2s.deploy.model_card_text import to_markdown
 
@@ -70,6 +71,7 @@ def model_card(
         "search": to_dict(search),
         "limits": {
             "max_source_length": config.max_source_length,
+            "max_source_characters": CHARACTERS_A_TOKEN * config.max_source_length,
             "max_target_length": output_limit(config, search),
         },
         "export": dict(export),

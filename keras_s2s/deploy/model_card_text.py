@@ -77,7 +77,10 @@ def _limits(card: Mapping[str, Any]) -> Iterator[str]:
     limits, export = card["limits"], card["export"]
     yield "\n## Limits\n"
     overlong = "is refused" if export.get("overlong") == "error" else "loses its end"
-    yield f"- A source has at most {limits['max_source_length']} tokens, its end included; a longer one {overlong}."
+    yield (
+        f"- A source has at most {limits['max_source_length']} tokens, its end included, and "
+        f"{limits['max_source_characters']:,} characters; a longer one {overlong}."
+    )
     yield f"- A translation has at most {limits['max_target_length']} tokens, its end included."
     if "max_batch" in export:
         yield f"- A request has at most {export['max_batch']:,} texts; one with more is refused."

@@ -65,27 +65,40 @@ def find_models(places: Iterable[Path]) -> dict[str, Path]:
     """Return the exported models in folders, by name.
 
     Args:
-        places: `.tflite` files, and folders of such files, however deep.
+        places: `.tflite` files, and folders of such files, however deep. A file in a folder that is damaged, or not
+            made by `export_tflite`, is left out with a warning.
 
     Raises:
-        FileNotFoundError: A place does not exist, or has no `.tflite` file.
-        ValueError: A file is not one that `export_tflite` wrote.
+        FileNotFoundError: A place does not exist, or is a folder without a `.tflite` file that can be read.
+        ValueError: A file that is named itself is not one that `export_tflite` wrote.
     """
     paths: list[Path] = []
     for place in places:
         if not place.exists():
             raise FileNotFoundError(f"{place}: no such file or folder")
-        found = [place] if place.is_file() else sorted(_visible(place))
-        if not found:
-            raise FileNotFoundError(
-                f"{place}: no {SUFFIX} file in it; make one with `keras-s2s export tflite MODEL.keras "
-                f"{place / 'model.tflite'}`"
-            )
-        paths += found
+        paths += _models_in(place) if place.is_dir() else [place]
     unique = list(dict.fromkeys(path.resolve() for path in paths))
     for path in unique:
         _describe(path)
     return dict(zip(_names(unique), unique, strict=True))
+
+
+def _models_in(folder: Path) -> list[Path]:
+    found, seen = [], sorted(_visible(folder))
+    for path in seen:
+        try:
+            _describe(path.resolve())
+        except (OSError, ValueError) as error:
+            warnings.warn(f"{error}; it is left out", stacklevel=3)
+        else:
+            found.append(path)
+    if not found:
+        usable = " that can be used" if seen else ""
+        raise FileNotFoundError(
+            f"{folder}: no {SUFFIX} file{usable} in it; make one with `keras-s2s export tflite MODEL.keras "
+            f"{folder / 'model.tflite'}`"
+        )
+    return found
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

@@ -177,7 +177,8 @@ def run_server(tmp_path_factory):
         with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
             ports = [free.getsockname()[1] for free in (one, two)]
         log = tmp_path_factory.mktemp("server") / "log"
-        line = ["serve", folder, "--name", model, "--port", ports[0], "--rest-port", ports[1], *options]
+        addresses = ["--port", ports[0], "--rest-port", ports[1]]
+        line = ["serve", folder, "--development", "--name", model, *addresses, *options]
         with log.open("w") as file:
             command = [sys.executable, "-m", "keras_s2s.cli.main", *map(str, line)]
             process = subprocess.Popen(command, stdout=file, stderr=file)

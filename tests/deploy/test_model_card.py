@@ -92,7 +92,7 @@ def test_what_the_model_knows_of_itself(model):
     assert "2 layers of 16 units" in text
     assert "1.5 MB" in text
     assert "at most 64 texts" in section(text, "Limits")
-    assert "at most 32 tokens, its end included; a longer one loses its end" in section(text, "Limits")
+    assert "at most 32 tokens, its end included, and 2,048 characters; a longer one loses" in section(text, "Limits")
     assert "is refused" in section(to_markdown(card_of(model, overlong="error")), "Limits")
     shorter = model_card(model, name="x", search=SearchConfig(max_length=9), export=EXPORT)
     assert shorter["limits"]["max_target_length"] == 9

@@ -14,7 +14,7 @@ MANIFESTS = ("volume", "deployment", "service", "autoscaler", "loader")
 
 # Of tensorflow_serving/model_servers/main.cc: those that are used here, and those that README.md speaks of.
 FLAGS = {
-    "port", "rest_api_port", "rest_api_num_threads", "enable_batching", "batching_parameters_file",
+    "port", "rest_api_port", "rest_api_num_threads", "model_base_path", "enable_batching", "batching_parameters_file",
     "allow_version_labels_for_unavailable_models", "model_config_file", "model_config_file_poll_wait_seconds",
     "max_num_load_retries", "load_retry_interval_micros", "tensorflow_session_parallelism", "ssl_config_file",
     "grpc_channel_arguments", "grpc_max_threads", "monitoring_config_file", "enable_grpc_healthcheck_service",
@@ -185,6 +185,16 @@ def test_a_leaving_pod_outlives_its_connections(manifests):
     sleep, seconds = container(manifests)["lifecycle"]["preStop"]["exec"]["command"]
     assert sleep == "sleep"
     assert int(age) / 1000 < int(seconds) < spec["terminationGracePeriodSeconds"]
+
+
+def test_a_server_has_as_many_threads_as_cores(folder, parse, manifests, compose):
+    """The server counts the cores of the machine, so each of these has to say how many it may have."""
+    batching = parse("batching.config", (folder / "batching.config").read_text(encoding="utf-8"))
+    threads = batching.num_batch_threads.value
+    cores = container(manifests)["resources"]["limits"]["cpu"]
+    parallelism = flags(container(manifests)["args"])["tensorflow_session_parallelism"]
+    composed = compose["services"]["tensorflow-serving"]["deploy"]["resources"]["limits"]["cpus"]
+    assert [int(cores), int(parallelism), int(composed)] == [threads] * 3
 
 
 def test_images_are_pinned_and_the_same(manifests, compose):

@@ -9,6 +9,7 @@ import trustme
 from google.protobuf.text_format import ParseError
 
 from keras_s2s import export_saved_model
+from keras_s2s.cli import serve
 
 FILES = ("models.config", "batching.config", "monitoring.config", "tls.config")
 BREAKAGES = [
@@ -62,6 +63,17 @@ def test_batches_fit_the_exports(folder, parse):
     assert (
         batching.max_enqueued_batches.value * batching.max_execution_batch_size.value >= batching.max_batch_size.value
     )
+
+
+@pytest.mark.parametrize("packaged", [serve.MONITORING, serve.BATCHING], ids=lambda path: path.name)
+def test_serve_has_the_same_files(folder, parse, packaged):
+    """`keras-s2s serve` is installed without serving/: it has copies, and they are copies."""
+    assert packaged.read_bytes() == (folder / packaged.name).read_bytes()
+    assert parse(packaged.name, packaged.read_text(encoding="utf-8")).ByteSize() > 0
+
+
+def test_serve_knows_how_many_texts_are_joined(folder, parse):
+    assert read(folder, parse, "batching.config").max_execution_batch_size.value == serve.MOST_JOINED
 
 
 def test_metrics_are_on(folder, parse):

@@ -92,7 +92,17 @@ def test_a_broken_model_is_named(folder, content):
     path = folder / "broken.tflite"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"broken\.tflite: (not a TFLite file|a TFLite file without a manifest)"):
-        find_models([folder])
+        find_models([path])
+    # One of many in a folder does not keep the others from being served.
+    with pytest.warns(UserWarning, match=r"broken\.tflite: .*; it is left out"):
+        assert list(find_models([folder])) == ["spelling", "en_es"]
+    (folder / "alone").mkdir()
+    path.rename(folder / "alone" / "broken.tflite")
+    with (
+        pytest.warns(UserWarning, match="it is left out"),
+        pytest.raises(FileNotFoundError, match=r"alone: no \.tflite file that can be used in it"),
+    ):
+        find_models([folder / "alone"])
 
 
 def test_the_page_and_its_types(page, folder):
@@ -132,6 +142,18 @@ def test_models_that_go_while_it_runs(page, folder):
         assert [entry["name"] for entry in json.loads(get(server, "/models.json")[1])] == ["spelling"]
         with pytest.raises(urllib.error.HTTPError, match="404"):
             get(server, "/models/en_es.tflite")
+
+
+@pytest.mark.filterwarnings("ignore:.*en_es.tflite. damaged")
+def test_a_model_that_breaks_while_it_runs(page, folder):
+    """In its archive, where each byte has an error of its own."""
+    with serving(page, find_models([folder])) as server:
+        path = folder / "en_es.tflite"
+        content = path.read_bytes()
+        # An entry's compression, its flags, and where it is.
+        for offset in (content.index(b"PK\x01\x02") + 10, content.index(b"PK\x01\x02") + 8, content.rindex(b"PK") + 12):
+            path.write_bytes(content[:offset] + b"\xff" + content[offset + 1 :])
+            assert [entry["name"] for entry in json.loads(get(server, "/models.json")[1])] == ["spelling"]
 
 
 def test_a_name_with_odd_characters(page, tmp_path, write_model):

@@ -9,7 +9,7 @@ from sentencepiece import sentencepiece_model_pb2
 
 from keras_s2s import __version__
 from keras_s2s.config import SearchConfig
-from keras_s2s.data.tokenizer import EOS, PAD, UNKNOWN, Tokenizer
+from keras_s2s.data.tokenizer import CHARACTERS_A_TOKEN, EOS, PAD, UNKNOWN, Tokenizer
 from keras_s2s.decoding.outputs import NEVER
 from keras_s2s.decoding.search import output_limit
 from keras_s2s.deploy.device.operators import require_builtin
@@ -41,6 +41,7 @@ def describe(
         "tokenizers": {"source": _tokenizer(model.source_tokenizer), "target": _tokenizer(model.target_tokenizer)},
         "limits": {
             "max_source_length": config.max_source_length,
+            "max_source_characters": CHARACTERS_A_TOKEN * config.max_source_length,
             "max_target_length": output_limit(config, search),
             "overlong": config.overlong,
         },

@@ -4,7 +4,6 @@ It imports no TensorFlow, no Keras and no pydantic.
 """
 
 import threading
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
+from keras_s2s.data.source_limit import limited_ids
 from keras_s2s.data.tokenizer import EOS, PAD, Tokenizer
 from keras_s2s.deploy.device.manifest import read_files
 from keras_s2s.translation import require_texts
@@ -52,11 +52,15 @@ class DeviceModel:
             ValueError: `texts` is no list of texts, one of them is no Unicode, or longer than the limit of a model that
                 refuses those.
         """
-        texts = require_texts(texts)
-        rows = []
-        for ids, text in zip(self.source_tokenizer.encode(texts), texts, strict=True):
-            rows.append(self._limited(ids, text))  # in no comprehension: its frame would hide the caller to warn
-        return rows
+        limits = self.manifest["limits"]
+        # The warning points to the caller of the translator's method.
+        return limited_ids(
+            self.source_tokenizer,
+            require_texts(texts),
+            limits["max_source_length"],
+            limits["overlong"],
+            stacklevel=4,
+        )
 
     def search(self, ids: Sequence[int], method: Method) -> list[tuple[list[int], float]]:
         """Return the hypotheses of one source as (ids, log-probability), best first.
@@ -98,16 +102,6 @@ class DeviceModel:
                 self._runners[signature] = self._interpreter.get_signature_runner(signature)
             outputs: dict[str, Array] = self._runners[signature](**inputs)
             return outputs
-
-    def _limited(self, ids: list[int], text: str) -> list[int]:
-        limit = self.manifest["limits"]["max_source_length"]
-        if len(ids) <= limit:
-            return ids
-        complaint = f"the source has {len(ids)} tokens, max_source_length is {limit}: {text[:60]!r}"
-        if self.manifest["limits"]["overlong"] == "error":
-            raise ValueError(f"{complaint}; split the text, or train a model with a larger limit")
-        warnings.warn(f"{complaint}; its end was cut off", stacklevel=4)
-        return [*ids[: limit - 1], EOS]
 
     def _source(self, ids: Sequence[int]) -> dict[str, Array]:
         source = np.full((1, self.manifest["limits"]["max_source_length"]), PAD, np.int32)

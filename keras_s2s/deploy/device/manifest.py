@@ -86,25 +86,37 @@ def _require_tflite(path: Path) -> None:
 
 
 def _read_archive(path: Path) -> Associated:
-    foreign = f"{path}: a TFLite file without a manifest of keras_s2s: cut short, or not made by export_tflite"
+    foreign = f"{path}: a TFLite file without a manifest of keras_s2s: damaged, cut short, or not made by export_tflite"
+    contents = _unzip(path, foreign)
+    if MANIFEST not in contents:
+        raise ValueError(foreign)
+    for name in (SOURCE_MODEL, TARGET_MODEL):
+        if name not in contents:
+            raise ValueError(f"{path}: {name}, a SentencePiece model, is missing in it: export it again")
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            if MANIFEST not in names:
-                raise ValueError(foreign)
-            for name in (SOURCE_MODEL, TARGET_MODEL):
-                if name not in names:
-                    raise ValueError(f"{path}: {name}, a SentencePiece model, is missing in it: export it again")
-            manifest, source_model, target_model = map(archive.read, (MANIFEST, SOURCE_MODEL, TARGET_MODEL))
-    except zipfile.BadZipFile as error:
-        raise ValueError(foreign) from error
-    try:
-        parsed = json.loads(manifest)
+        parsed = json.loads(contents[MANIFEST])
     except ValueError as error:
         raise ValueError(foreign) from error
     if not isinstance(parsed, dict):
         raise ValueError(foreign)
-    return Associated(parsed, source_model, target_model)
+    return Associated(parsed, contents[SOURCE_MODEL], contents[TARGET_MODEL])
+
+
+def _unzip(path: Path, foreign: str) -> dict[str, bytes]:
+    """Return those of the three files that a file's archive has.
+
+    Raises:
+        ValueError: There is no archive, which is said as `foreign` has it, or it is damaged.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            return {name: archive.read(name) for name in (MANIFEST, SOURCE_MODEL, TARGET_MODEL) if name in names}
+    except Exception as error:  # zipfile has no one error for what damage does: zlib, struct and others raise theirs
+        if isinstance(error, zipfile.BadZipFile) and not zipfile.is_zipfile(path):
+            raise ValueError(foreign) from error
+        cause = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{path}: damaged: its archive cannot be read ({cause}); copy or export it again") from error
 
 
 def _crc32(path: Path, size: int) -> int:

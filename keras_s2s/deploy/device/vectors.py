@@ -11,8 +11,9 @@ the ids into text again, and compares each of the three with the file's own answ
      "beam": [{"tokens": [31, 1], "text": "¡Vamos!", "log_prob": -0.1034}, …]}, …
 
 `source` and `tokens` end with 1, `<EOS>`, unless an output came to the length limit. A text that is `overlong` has more
-tokens than `max_source_length`: its `source` has lost its end, but for `<EOS>`; where the manifest's `overlong` is
-`error` the text is refused, and `source`, `greedy` and `beam` are null.
+characters than the manifest's `max_source_characters`, or more tokens than `max_source_length`: its `source` has lost
+its end, but for `<EOS>`; where the manifest's `overlong` is `error` the text is refused, and `source`, `greedy` and
+`beam` are null.
 """
 
 import json
@@ -20,6 +21,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from keras_s2s.data.source_limit import read_sources
+from keras_s2s.data.tokenizer import CHARACTERS_A_TOKEN
 from keras_s2s.deploy.device.device_model import DeviceModel, Method
 from keras_s2s.deploy.verification.agreement import sample_texts
 
@@ -54,9 +57,11 @@ AWKWARD = (
 
 
 def vector_texts(model: "Seq2Seq", own: Sequence[str] | None = None, count: int = COUNT) -> list[str]:
-    """Return distinct texts for test vectors: the awkward ones, then the user's, then random pieces."""
+    """Return distinct texts for test vectors: the awkward ones, then the user's, then random pieces, then the edge."""
     texts = dict.fromkeys((*AWKWARD, *sample_texts(model, own, count)))
-    return list(texts)[:count]
+    # Its last character is one too many; whoever counts bytes or UTF-16 units cuts it elsewhere.
+    edge = " " * (CHARACTERS_A_TOKEN * model.config.max_source_length - 2) + "😀ab"
+    return [*list(texts)[: count - 1], edge]
 
 
 def write_vectors(path: Path, model: DeviceModel, texts: Iterable[str]) -> None:
@@ -72,14 +77,12 @@ def write_vectors(path: Path, model: DeviceModel, texts: Iterable[str]) -> None:
 
 def _vector(model: DeviceModel, text: str) -> dict[str, Any]:
     limits = model.manifest["limits"]
-    (ids,) = model.source_tokenizer.encode([text])
-    overlong = len(ids) > limits["max_source_length"]
-    if overlong and limits["overlong"] == "error":
+    ((source, excess),) = read_sources(model.source_tokenizer, [text], limits["max_source_length"])
+    if excess and limits["overlong"] == "error":
         return {"text": text, "overlong": True, "source": None, "greedy": None, "beam": None}
-    (source,) = model.source_tokenizer.encode([text], limits["max_source_length"])
     return {
         "text": text,
-        "overlong": overlong,
+        "overlong": excess is not None,
         "source": source,
         "greedy": _answers(model, source, "greedy")[0],
         "beam": _answers(model, source, "beam"),

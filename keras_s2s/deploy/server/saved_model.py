@@ -22,6 +22,7 @@ from keras_s2s.seq2seq import Seq2Seq
 
 CHECK = Path(__file__).with_name("fresh_check.py")
 CHECK_SECONDS = 600
+CHECK_BATCH = 32
 DESCRIPTIONS = {
     "serving_default": "texts to translations, their log-probabilities and their lengths in tokens",
     "beam": "texts to their best translations, best first, with their pieces and log-probabilities",
@@ -46,8 +47,9 @@ def export_saved_model(
     Signatures: `serving_default` (texts to translations, log-probabilities and lengths), `beam` (texts to n-best),
     `encode` and `decode_step` (for clients with a loop of their own). The version is written under another name,
     verified in a fresh process that imports nothing of keras_s2s, and then renamed into place, so that a server that
-    watches the folder sees whole versions only. A source over the model's limit loses its end, whatever
-    `ModelConfig.overlong` says: a server has no warnings, and an error would fail the whole batch.
+    watches the folder sees whole versions only. A source over the model's limit, of tokens or of 64 characters for each
+    of them, loses its end, where `Seq2Seq.translate` cuts it too, whatever `ModelConfig.overlong` says: a server has no
+    warnings, and an error would fail the whole batch.
 
     Beside the versions stands the model card of the newest, `MODEL_CARD.md` and `model_card.json`; each version has its
     own in `assets.extra/`. Servers look at neither.
@@ -68,7 +70,7 @@ def export_saved_model(
 
     Raises:
         ValueError: The version exists, an argument lies outside its range, or the written model does not answer as
-            `model` does; nothing is left behind then.
+            `model` does, but for ties; nothing is left behind then.
         OSError: The folder cannot be written.
     """
     searches = choose_searches(search or model.search, n_best)
@@ -87,7 +89,7 @@ def export_saved_model(
         signatures = module.signatures()
         tf.saved_model.save(module, str(unfinished), signatures=signatures)
         write_warmup(unfinished, texts, signatures["decode_step"].structured_input_signature[1], max_batch)
-        _verify(model, unfinished, texts, searches)
+        _verify(model, unfinished, texts, searches, max_batch)
         export = {
             "kind": "a SavedModel for TensorFlow Serving",
             "version": version,
@@ -141,16 +143,33 @@ def _describe(name: str, function: Any) -> dict[str, Any]:
     return {"description": DESCRIPTIONS[name], **tensors}
 
 
-def _verify(model: Seq2Seq, folder: Path, texts: list[str], searches: ExportSearch) -> None:
+def _verify(model: Seq2Seq, folder: Path, texts: list[str], searches: ExportSearch, max_batch: int) -> None:
     """Compare the answers of a fresh process with the model's.
 
     Raises:
-        ValueError: They differ, or the process failed.
+        ValueError: They differ in more than ties, or the process failed.
+    """
+    steps = model.config.max_target_length
+    found = _ask_fresh_process(folder, {"texts": texts, "batch": min(max_batch, CHECK_BATCH), "steps": steps})
+    loop = model.target_tokenizer.decode(found["loop"])
+    for name, search, received in (
+        ("the SavedModel", searches.default, found["translations"]),
+        ("the SavedModel's beam", searches.beam, found["beam"]),
+        ("a loop over the SavedModel's encode and decode_step", SearchConfig(), loop),
+    ):
+        require_agreement(model, search, texts, model.translate(texts, search), received, name)
+
+
+def _ask_fresh_process(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `fresh_check` answers.
+
+    Raises:
+        ValueError: It failed, or took too long.
     """
     try:
         finished = subprocess.run(
             [sys.executable, "-P", str(CHECK), str(folder)],
-            input=json.dumps(texts),
+            input=json.dumps(request),
             capture_output=True,
             encoding="utf-8",
             timeout=CHECK_SECONDS,
@@ -159,9 +178,11 @@ def _verify(model: Seq2Seq, folder: Path, texts: list[str], searches: ExportSear
         )
     except subprocess.TimeoutExpired:
         raise ValueError(f"the SavedModel did not answer within {CHECK_SECONDS} s, and was not kept") from None
+    written = finished.stdout.splitlines()
     if finished.returncode:
-        cause = (finished.stderr.strip().splitlines() or ["no message"])[-1]
+        # Nothing was written where Python or TensorFlow itself did not start.
+        last = (finished.stderr.strip().splitlines() or ["no message"])[-1]
+        cause = json.loads(written[-1])["error"] if written else last
         raise ValueError(f"the SavedModel does not run in a fresh process, and was not kept: {cause}")
-    answers = json.loads(finished.stdout.splitlines()[-1])
-    require_agreement(texts, model.translate(texts, searches.default), answers["translations"], "the SavedModel")
-    require_agreement(texts, model.translate(texts, searches.beam), answers["beam"], "the SavedModel's beam")
+    answers: dict[str, Any] = json.loads(written[-1])
+    return answers

@@ -17,10 +17,6 @@ from keras_s2s.deploy.export_search import ExportSearch
 if TYPE_CHECKING:
     from keras_s2s.seq2seq import Seq2Seq
 
-# A text is read no further than this for each token of the limit. The tokeniser's time grows with the square of a run
-# of unknown characters: a megabyte of them would hold a core of the server for a minute, past every deadline.
-CHARACTERS_A_TOKEN = 64
-
 
 class ServingModule(tf.Module):
     """A model's variables and tokenisers with the four signatures of an export.
@@ -150,8 +146,7 @@ class ServingModule(tf.Module):
         """Return ids `[batch, time]`, cut at the model's limit, and their lengths `[batch]`."""
         # A scalar string would crash the server in the tokeniser; this is an INVALID_ARGUMENT.
         texts = self._checked(tf.ensure_shape(texts, [None]))
-        limit = self._config.max_source_length
-        return self._source_tokenizer.encode(_beginning(texts, limit * CHARACTERS_A_TOKEN), limit)
+        return self._source_tokenizer.encode(texts, self._config.max_source_length)
 
     def _checked(self, batch: Any) -> Any:
         """Return the batch behind a check of its size."""
@@ -163,12 +158,6 @@ class ServingModule(tf.Module):
     def _weights(self) -> Weights:
         # Read once: inside a loop each step would read them again.
         return {name: tf.convert_to_tensor(variable) for name, variable in self._variables.items()}
-
-
-def _beginning(texts: Any, characters: int) -> Any:
-    """Return the first characters of each text. `[batch]`, string"""
-    # First by bytes: where they are no UTF-8, a character has no end.
-    return tf.strings.substr(tf.strings.substr(texts, 0, 4 * characters), 0, characters, unit="UTF8_CHAR")
 
 
 def _traced(function: Any, **specs: Any) -> Any:

@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 PLACE = Path("assets.extra") / "tf_serving_warmup_requests"
-BATCH_SIZES = (1, 2, 8, 32)
+BATCH_SIZES = (1, 2, 8, 32, 64)
+"""Up to what the clients send at once unless they are told otherwise."""
 
 # Field numbers of tensorflow_serving/apis/{prediction_log,predict,model}.proto; all are messages or strings.
 _LOG_PREDICT = 6

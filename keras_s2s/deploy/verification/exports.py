@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from keras_s2s.config import SearchConfig
 from keras_s2s.data.tokenizer import EOS, Tokenizer
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from keras_s2s.seq2seq import Seq2Seq
 
 BATCH = 32
+
+ANOTHER_MODEL: Final = "an export of another model"
+COMPARE_OTHERS: Final = "compare it with the .keras file that it was made from, or name an export of this model"
 
 
 class Answer(NamedTuple):
@@ -46,7 +49,21 @@ class Export(ABC):
 
     @abstractmethod
     def answers(self, texts: Sequence[str], search: str) -> list[Answer]:
-        """Answer texts by one of the searches; a text over the limit loses its end."""
+        """Answer texts by one of the searches; a text over the limit loses its end.
+
+        Raises:
+            ServingError: A server does not answer.
+            ValueError: It turns out to be an export of another model.
+        """
+
+    def close(self) -> None:  # noqa: B027  most hold nothing open
+        """Give back what the export holds open, such as a connection."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 class DeviceExport(Export):
@@ -62,7 +79,7 @@ class DeviceExport(Export):
         self._model = DeviceModel(path)
         ours = (model.source_tokenizer, model.target_tokenizer)
         if (self._model.source_tokenizer, self._model.target_tokenizer) != ours:
-            raise ValueError(f"{path}: an export of another model: its tokenisers are not this model's")
+            raise ValueError(f"{path}: {ANOTHER_MODEL}: its tokenisers are not this model's; {COMPARE_OTHERS}")
         manifest = self._model.manifest
         described, limits = manifest["search"], manifest["limits"]
         self.name, self.weights = str(path), manifest["weights"]
@@ -115,6 +132,11 @@ class TextExport(Export):
         return found
 
     def _pieces_to_ids(self, hypothesis: Hypothesis) -> Answer:
+        if unknown := [piece for piece in hypothesis.tokens if piece not in self._ids]:
+            raise ValueError(
+                f"{self.name}: {ANOTHER_MODEL}: its answer {hypothesis.text[:60]!r} has the piece {unknown[0]!r}, "
+                f"which this model's target tokeniser does not have; {COMPARE_OTHERS}"
+            )
         ids = [self._ids[piece] for piece in hypothesis.tokens]
         return Answer(hypothesis.text, ids if len(ids) == self._limit else [*ids, EOS])
 

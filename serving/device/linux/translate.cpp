@@ -140,6 +140,16 @@ class Signature {
   std::vector<LiteRtTensorBuffer> input_handles_, output_handles_;
 };
 
+// The first code points of a UTF-8 text: a byte of the form 10xxxxxx goes on with the one before it.
+std::string FirstCharacters(const std::string& text, size_t count) {
+  size_t end = 0;
+  for (; end < text.size(); ++end) {
+    const bool begins = (static_cast<unsigned char>(text[end]) & 0xC0) != 0x80;
+    if (begins && count-- == 0) break;
+  }
+  return text.substr(0, end);
+}
+
 struct Hypothesis {
   std::vector<int> tokens;
   std::string text;
@@ -161,6 +171,7 @@ class Translator {
   explicit Translator(const std::string& path) {
     const Json manifest = ReadJson(Beside(path, "manifest.json"));
     refuses_ = manifest["limits"]["overlong"] == "error";
+    max_characters_ = manifest["limits"]["max_source_characters"];
     least_log_prob_ = manifest["search"]["least_log_prob"];
     Load(source_, Beside(path, "source.model"));
     Load(target_, Beside(path, "target.model"));
@@ -185,12 +196,11 @@ class Translator {
   // Ids with <EOS> at the end; none where the model refuses the text for its length.
   std::vector<int> Encode(const std::string& text) {
     std::vector<int> ids;
-    if (!source_.Encode(text, &ids).ok()) throw std::runtime_error("cannot tokenise");
+    const std::string beginning = FirstCharacters(text, max_characters_);
+    if (!source_.Encode(beginning, &ids).ok()) throw std::runtime_error("cannot tokenise");
     const size_t limit = signatures_["greedy"]->input("source").count();
-    if (ids.size() + 1 > limit) {
-      if (refuses_) return {};
-      ids.resize(limit - 1);
-    }
+    if (refuses_ && (beginning.size() < text.size() || ids.size() + 1 > limit)) return {};
+    if (ids.size() + 1 > limit) ids.resize(limit - 1);
     ids.push_back(kEos);
     return ids;
   }
@@ -226,6 +236,7 @@ class Translator {
 
   sentencepiece::SentencePieceProcessor source_, target_;
   bool refuses_ = false;
+  size_t max_characters_ = 0;
   double least_log_prob_ = 0;
   LiteRtEnvironment environment_ = nullptr;
   LiteRtModel model_ = nullptr;

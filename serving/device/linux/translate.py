@@ -44,10 +44,11 @@ class Translator:
     def encode(self, text: str) -> list[int] | None:
         """Return the ids of a text, `<EOS>` at the end; None where the model refuses it for its length."""
         limits = self.manifest["limits"]
-        ids = [*self._source.EncodeAsIds(text), EOS]
-        if len(ids) <= limits["max_source_length"]:
-            return ids
-        return None if limits["overlong"] == "error" else [*ids[: limits["max_source_length"] - 1], EOS]
+        longest, characters = limits["max_source_length"], limits["max_source_characters"]
+        ids = [*self._source.EncodeAsIds(text[:characters]), EOS]
+        if limits["overlong"] == "error" and (len(text) > characters or len(ids) > longest):
+            return None
+        return ids if len(ids) <= longest else [*ids[: longest - 1], EOS]
 
     def search(self, ids: list[int], method: str) -> list[Hypothesis]:
         """Run `greedy` or `beam`; the best hypothesis comes first."""

@@ -77,9 +77,10 @@ function show(received: Answer): void {
     return;
   }
   answer = received;
+  const { overlong } = received;
   notify(
-    received.overlong
-      ? `This text has ${received.overlong} tokens and the model reads ${received.source.length}: its end is not translated.`
+    overlong
+      ? `This text has ${overlong.count} ${overlong.unit} and the model reads ${overlong.limit}: its end is not translated.`
       : "",
   );
   showTokens("source", received.source);

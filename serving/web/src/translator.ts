@@ -11,11 +11,17 @@ export interface Hypothesis {
   logProb: number;
 }
 
+/** What a text has more of than the model reads. */
+export interface Excess {
+  count: number;
+  limit: number;
+  unit: "tokens" | "characters";
+}
+
 export interface Answer {
   text: string;
   source: Token[];
-  /** How many tokens the text has, where they are more than the model reads. */
-  overlong: number | undefined;
+  overlong: Excess | undefined;
   /** The plain answer, by the search that was chosen at export. */
   plain: Hypothesis;
   /** By beam search, best first. */
@@ -37,13 +43,13 @@ export interface Description {
 }
 
 export class OverlongError extends Error {
-  constructor(
-    readonly tokens: number,
-    readonly limit: number,
-  ) {
-    super(`This text has ${tokens} tokens and the model reads at most ${limit}. Split it.`);
+  constructor({ count, unit, limit }: Excess) {
+    super(`This text has ${count} ${unit} and the model reads at most ${limit}. Split it.`);
   }
 }
+
+/** As `keras_s2s.data.tokenizer.CHARACTERS_A_TOKEN`: what comes after them in a text is cut off first. */
+const CHARACTERS_A_TOKEN = 64;
 
 export class Translator {
   private constructor(
@@ -77,11 +83,10 @@ export class Translator {
   /** @throws OverlongError The text is longer than the limit of a model that refuses those. */
   async translate(text: string): Promise<Answer> {
     const start = performance.now();
-    const whole = this.sourceTokenizer.encode(text);
-    const source = this.limited(whole);
+    const { source, overlong } = this.read(text);
+    if (overlong && this.manifest.limits.overlong === "error") throw new OverlongError(overlong);
     const nBest = await this.search("beam", source);
     const plain = this.manifest.search.method === "beam" ? nBest[0] : (await this.search("greedy", source))[0];
-    const overlong = whole.length > source.length ? whole.length : undefined;
     return { text, source, overlong, plain, nBest, milliseconds: performance.now() - start };
   }
 
@@ -106,11 +111,17 @@ export class Translator {
     this.graphs.delete();
   }
 
-  private limited(tokens: Token[]): Token[] {
-    const { max_source_length: limit, overlong } = this.manifest.limits;
-    if (tokens.length <= limit) return tokens;
-    if (overlong === "error") throw new OverlongError(tokens.length, limit);
-    return [...tokens.slice(0, limit - 1), tokens[tokens.length - 1]];
+  /** As `keras_s2s.data.source_limit.read_sources`. */
+  private read(text: string): { source: Token[]; overlong: Excess | undefined } {
+    const limit = this.manifest.limits.max_source_length;
+    const most = CHARACTERS_A_TOKEN * limit;
+    const beginning = firstCharacters(text, most);
+    const tokens = this.sourceTokenizer.encode(beginning);
+    const source = tokens.length <= limit ? tokens : [...tokens.slice(0, limit - 1), tokens[tokens.length - 1]];
+    if (beginning.length < text.length) {
+      return { source, overlong: { count: Array.from(text).length, limit: most, unit: "characters" } };
+    }
+    return { source, overlong: tokens.length > limit ? { count: tokens.length, limit, unit: "tokens" } : undefined };
   }
 
   private inputs(tokens: readonly Token[]): Arrays {
@@ -132,4 +143,11 @@ export class Translator {
     const ids = tokens.map(({ id }) => id);
     return { ids, tokens, text: this.targetTokenizer.decode(ids), logProb };
   }
+}
+
+/** Return the first characters of a text: code points, not the units of UTF-16 that `length` counts. */
+function firstCharacters(text: string, count: number): string {
+  let end = 0;
+  for (let found = 0; found < count && end < text.length; found++) end += (text.codePointAt(end) ?? 0) > 0xffff ? 2 : 1;
+  return text.slice(0, end);
 }

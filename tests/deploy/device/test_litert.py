@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -87,8 +88,9 @@ def test_an_overlong_text_warns_or_is_an_error(tflite, monkeypatch):
     with pytest.warns(UserWarning, match="its end was cut off"):
         translator.translate(["the cat " * 50])
     translator.manifest["limits"]["overlong"] = "error"
-    with pytest.raises(ValueError, match="split the text"):
-        translator.translate(["the cat " * 50])
+    for text in ("the cat " * 50, " " * 64 * 32 + "the cat"):
+        with pytest.raises(ValueError, match="split the text"):
+            translator.translate([text])
 
 
 def test_without_tensorflow(tflite, greedy, sentences):
@@ -145,6 +147,26 @@ def test_bad_files(tflite, tmp_path):
         path.write_bytes(bad)
         with pytest.raises(ValueError, match=message):
             LiteRTTranslator(path)
+
+
+def test_a_damaged_archive(tflite, tmp_path):
+    """Whatever byte is wrong: it does no harm, or one clear error tells it."""
+    files, small, path = read_files(tflite), tmp_path / "small.tflite", tmp_path / "bad.tflite"
+    size = 64
+    write_with_files(small, tflite.read_bytes()[:size], files)
+    content, expected, told, causes = small.read_bytes(), read_files(small), [], set()
+    offsets = {*range(size, size + 120), *range(content.index(b"PK\x01\x02"), len(content))}
+    for offset in sorted(offsets | {*range(size, len(content), 4999)}):
+        damaged = bytearray(content)
+        damaged[offset] ^= 0xFF if offset % 2 else 0x01
+        path.write_bytes(damaged)
+        try:
+            assert read_files(path) == expected
+        except ValueError as error:
+            told.append(str(error))
+            causes.add(type(error.__cause__))
+    assert [text for text in told if not re.search("bad.tflite: .*(damaged|is missing in it: export it)", text)] == []
+    assert len(causes - {zipfile.BadZipFile, type(None)}) > 1
 
 
 def test_files_of_others(tflite, tmp_path):

@@ -49,7 +49,12 @@ def test_the_archive(model, tflite):
         manifest = json.loads(archive.read("manifest.json"))
     assert manifest["agreement"]["greedy"] == manifest["agreement"]["beam"] == 1.0
     assert manifest["special_ids"] == {"pad": 0, "eos": 1, "unknown": 2}
-    assert manifest["limits"] == {"max_source_length": 32, "max_target_length": 24, "overlong": "truncate"}
+    assert manifest["limits"] == {
+        "max_source_length": 32,
+        "max_source_characters": 64 * 32,
+        "max_target_length": 24,
+        "overlong": "truncate",
+    }
     assert manifest["search"]["beam_size"] == 4
 
 

@@ -206,6 +206,22 @@ def test_a_session_answers_as_the_model(saved_model, sentences, greedy):
     session.close()
 
 
+def test_a_wrong_name_of_an_input(saved_model):
+    session = ModelSession(saved_model)
+    for names, message in (
+        (["text"], "input tensor alias not found in signature: text. Inputs expected to be in the set {texts}."),
+        ([], "input size does not match signature: 0!=1 .* Missing but required: {texts}"),
+        (["text", "texts"], "input size does not match signature: 2!=1 .* Sent extra: {text}"),
+    ):
+        request = predict_pb2.PredictRequest(model_spec={"name": "tiny"})
+        for name in names:
+            request.inputs[name].CopyFrom(tf.make_tensor_proto(["the cat"]))
+        code, told = refusal(predict, session, 1, request, Deadline(60))
+        assert code == "INVALID_ARGUMENT"
+        assert re.match(message, told), told
+    session.close()
+
+
 def test_a_deadline_stops_a_run(saved_model):
     session = ModelSession(saved_model)
     signature = find_signature(session, "beam")
@@ -345,22 +361,35 @@ def test_names_that_no_url_can_hold(folder):
     assert "'a/b' cannot be a model's name" in process.communicate(timeout=WAIT)[1]
 
 
-def test_the_model_server_is_run_where_it_is_installed(folder, tmp_path):
+@pytest.mark.parametrize("max_batch", [64, 2])
+def test_the_model_server_is_run_where_it_is_installed(folder, tmp_path, max_batch):
+    card = folder / "1" / "assets.extra" / "model_card.json"
+    document = json.loads(card.read_text())
+    assert document["export"]["max_batch"] == 64
+    document["export"]["max_batch"] = max_batch
+    card.write_text(json.dumps(document))
     binary = tmp_path / "bin" / "tensorflow_model_server"
     binary.parent.mkdir()
-    binary.write_text('#!/bin/sh\ntrap "exit 7" TERM\nprintf "%s\\n" "$@"\nwhile :; do sleep 0.1; done\n')
+    binary.write_text('#!/bin/sh\ntrap "exit 7" TERM\nprintf "%s\\n" "$@" end\nwhile :; do sleep 0.1; done\n')
     binary.chmod(0o755)
     environment = {**os.environ, "PATH": f"{binary.parent}:{os.environ['PATH']}"}
     process = command(folder, "--port", 9000, "--rest-port", 9001, "--name", "en_es", env=environment)
     flags = {}
-    while "grpc_max_threads" not in flags:
-        name, _, value = process.stdout.readline().strip().removeprefix("--").partition("=")
+    while (line := process.stdout.readline().strip()) != "end":
+        assert line, process.communicate()[1]
+        name, _, value = line.removeprefix("--").partition("=")
         flags[name] = value
     process.send_signal(signal.SIGTERM)
     _, error = process.communicate(timeout=WAIT)
     assert process.returncode == 7  # signals and the exit code are the server's own
     assert "on all addresses" in error
     assert "enable: true" in Path(flags.pop("monitoring_config_file")).read_text()
+    if max_batch == 64:
+        assert flags.pop("enable_batching") == "true"
+        assert "max_execution_batch_size { value: 64 }" in Path(flags.pop("batching_parameters_file")).read_text()
+        assert "batches" not in error
+    else:  # batches would be larger than the export takes
+        assert "requests are not joined into batches: this export takes 2 texts at once" in error
     assert flags == {
         "port": "9000",
         "rest_api_port": "9001",

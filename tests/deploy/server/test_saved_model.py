@@ -1,6 +1,11 @@
 import gc
+import io
 import json
 import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,8 +13,11 @@ import tensorflow as tf
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from tensorflow.core.framework import tensor_pb2
 
-from keras_s2s import SearchConfig, export_saved_model
+from keras_s2s import LiteRTTranslator, SearchConfig, export_saved_model
+from keras_s2s.data.tokenizer import CHARACTERS_A_TOKEN
 from keras_s2s.decoding.outputs import NEVER
+from keras_s2s.deploy.export_search import choose_searches
+from keras_s2s.deploy.server import fresh_check
 from keras_s2s.deploy.server import saved_model as module
 from keras_s2s.deploy.server.warmup import PLACE
 
@@ -145,7 +153,7 @@ def test_warmup_records_run(saved_model, signatures):
         size = len(next(iter(inputs.values())))
         assert all(array.shape[0] == size for array in outputs.values())
         seen.add((request.model_spec.signature_name, size))
-    assert seen == {(name, size) for name in signatures for size in (1, 2, 8, 32)}
+    assert seen == {(name, size) for name in signatures for size in (1, 2, 8, 32, 64)}
 
 
 def _prediction_log():
@@ -187,12 +195,17 @@ def _contents(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("answer", ["wrong", "crash"])
+@pytest.mark.parametrize("answer", ["wrong", "error", "crash"])
 def test_a_failed_export_leaves_the_folder_as_it_was(model, saved_model, monkeypatch, tmp_path, answer):
     before = _contents(saved_model.parent)
     check = tmp_path / "check.py"
-    wrong = {name: ["wrong"] * len(module.sample_texts(model)) for name in ("translations", "beam")}
-    check.write_text(f"print({json.dumps(wrong)!r})" if answer == "wrong" else "raise RuntimeError('no such op')")
+    wrong = {name: ["wrong"] * len(module.sample_texts(model)) for name in ("translations", "beam")} | {"loop": []}
+    scripts = {
+        "wrong": f"print({json.dumps(wrong)!r})",
+        "error": """import sys; print('{"error": "no such op"}'); sys.exit('  [[{{node assert}}]]')""",
+        "crash": "raise RuntimeError('no such op')",
+    }
+    check.write_text(scripts[answer])
     monkeypatch.setattr(module, "CHECK", check)
     with pytest.raises(ValueError, match=r"was not kept.*(no such op|'wrong', expected)"):
         export_saved_model(model, saved_model.parent)
@@ -235,3 +248,95 @@ def test_models_in_one_process_keep_their_tokenisers(saved_model, sentences, gre
     del first
     gc.collect()
     assert texts_of(second.signatures["serving_default"](texts=tf.constant(sentences))["translations"]) == greedy
+
+
+def test_a_small_max_batch_and_many_samples(model, sentences, tmp_path):
+    """Verified and warmed up in requests that the export takes."""
+    path = export_saved_model(model, tmp_path / "tiny", max_batch=2, samples=[s for s in sentences if len(s) < 60])
+    loaded = tf.saved_model.load(str(path))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="more than 2 rows"):
+        loaded.signatures["serving_default"](texts=tf.constant(["a"] * 3))
+    sizes = {len(request["texts"]) for request in _warmup_requests(path) if "texts" in request}
+    assert sizes == {1, 2}
+
+
+def _warmup_requests(version):
+    log = _prediction_log()
+    for record in tf.data.TFRecordDataset(str(version / PLACE)):
+        inputs = log.FromString(record.numpy()).predict_log.request.inputs
+        yield {name: tf.make_ndarray(tensor_pb2.TensorProto.FromString(proto)) for name, proto in inputs.items()}
+
+
+def check(folder, monkeypatch, capsys, **request):
+    """Run the check in this process, up to its last look at what was imported."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(request)))
+    code = fresh_check.main(str(folder))
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_the_check_says_what_is_wrong(saved_model, monkeypatch, capsys):
+    code, answer = check(saved_model, monkeypatch, capsys, texts=["a"] * 65, batch=65, steps=2)
+    assert code == 1
+    assert "the request has more than 64 rows, the limit of this export: split it" in answer["error"]
+    assert "\n" not in answer["error"]
+
+
+def test_the_check_runs_a_clients_own_loop(signatures, model, sentences):
+    rows = fresh_check._loop(signatures, tf.constant(sentences[-20:]), model.config.max_target_length)
+    assert model.target_tokenizer.decode(rows) == model.translate(sentences[-20:], SearchConfig())
+
+
+@pytest.mark.parametrize("which", ["translations", "beam", "loop"])
+def test_each_signature_is_compared(model, saved_model, monkeypatch, which):
+    texts, searches = ["the red cat sees the dog"], choose_searches(SearchConfig(), 3)
+    loop = model.target_tokenizer.encode(model.translate(texts))
+    answers = {"translations": model.translate(texts), "beam": model.translate(texts, searches.beam), "loop": loop}
+    monkeypatch.setattr(module, "_ask_fresh_process", lambda *_: answers)
+    module._verify(model, saved_model, texts, searches, 64)
+    answers[which] = [[5, 1]] if which == "loop" else ["otherwise"]
+    with pytest.raises(ValueError, match="differs from the model on 1 of 1"):
+        module._verify(model, saved_model, texts, searches, 64)
+
+
+@pytest.mark.parametrize(
+    "record", [b"no message", b"\x32\x04\x0a\x02\x0a\x00", None], ids=["bytes", "empty", "no file"]
+)
+def test_the_check_runs_the_warm_up(saved_model, signatures, tmp_path, record):
+    folder = shutil.copytree(saved_model, tmp_path / "1")
+    fresh_check._warm_up(str(folder), signatures)
+    (folder / PLACE).unlink()
+    if record:
+        with tf.io.TFRecordWriter(str(folder / PLACE)) as writer:
+            writer.write(record)
+    with pytest.raises((ValueError, LookupError, tf.errors.NotFoundError)):
+        fresh_check._warm_up(str(folder), signatures)
+
+
+@pytest.mark.parametrize("filler", [" ", "é", "😀"])
+def test_a_long_text_ends_at_the_same_character_everywhere(signatures, model, tflite, filler):
+    """What is over the limit of characters is cut off before it is tokenised, by whichever form of the model."""
+    most = CHARACTERS_A_TOKEN * model.config.max_source_length
+    text = "the big cat sees the dog"
+    texts = [filler * (most - len(text) - 1 + more) + f" {text}" for more in (0, 1, 3, 400)]
+    rows, expected = model.source_tokenizer.encode(texts, model.config.max_source_length), model.translate(texts)
+    assert rows[0] != rows[2] != rows[3]
+    assert texts_of(signatures["serving_default"](texts=tf.constant(texts))["translations"]) == expected
+    assert LiteRTTranslator(tflite).translate(texts) == expected
+
+
+def test_saved_model_cli_names_everything(saved_model):
+    command = [Path(sys.executable).with_name("saved_model_cli"), "show", "--dir", saved_model, "--all"]
+    result = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+    assert result.returncode == 0, result.stderr[-2000:]
+    shown = result.stdout.partition("Concrete Functions")[0]
+    parts = dict(part.split("']", 1) for part in shown.split("signature_def['")[1:])
+    names = {
+        "serving_default": {"texts", "translations", "log_probs", "lengths"},
+        "beam": {"texts", "translations", "pieces", "log_probs"},
+        "encode": {"texts", "lengths", "hidden_1", "cell_1", "hidden_2", "cell_2"},
+        "decode_step": {"token", "log_probs", "hidden_1", "cell_1", "hidden_2", "cell_2"},
+    }
+    assert set(parts) - {"__saved_model_init_op"} == set(names)
+    for signature, tensors in names.items():
+        assert all(f"puts['{tensor}'] tensor_info" in parts[signature] for tensor in tensors), signature
+        assert parts[signature].count("tensor_info") == len(tensors) + (4 if signature == "decode_step" else 0)

@@ -106,21 +106,28 @@ def _require_inputs(signature: Any, inputs: Mapping[str, Any]) -> None:
         StatusError: One is missing, or not of this signature.
     """
     sent, expected = sorted(inputs), sorted(signature.inputs)
-    if sent != expected:
-        extra = ",".join(sorted(set(sent) - set(expected)))
-        missing = ",".join(sorted(set(expected) - set(sent)))
+    extra, missing = (sorted(set(a) - set(b)) for a, b in ((sent, expected), (expected, sent)))
+    if len(sent) != len(expected):
         raise invalid(
-            f"input size does not match signature: {len(sent)}!={len(expected)} len({{{','.join(sent)}}}) != "
-            f"len({{{','.join(expected)}}}). Sent extra: {{{extra}}}. Missing but required: {{{missing}}}."
+            f"input size does not match signature: {len(sent)}!={len(expected)} len({_set(sent)}) != "
+            f"len({_set(expected)}). Sent extra: {_set(extra)}. Missing but required: {_set(missing)}."
         )
+    if extra:
+        raise invalid(
+            f"input tensor alias not found in signature: {extra[0]}. Inputs expected to be in the set {_set(expected)}."
+        )
+
+
+def _set(names: Sequence[str]) -> str:
+    return f"{{{','.join(names)}}}"
 
 
 def _outputs(signature: Any, wanted: Sequence[str]) -> list[str]:
     for position, alias in enumerate(wanted):
         if alias not in signature.outputs:
-            names = ",".join(sorted(signature.outputs))
+            names = _set(sorted(signature.outputs))
             raise invalid(
-                f"output tensor alias not found in signature: {alias} Outputs expected to be in the set {{{names}}}."
+                f"output tensor alias not found in signature: {alias} Outputs expected to be in the set {names}."
             )
         if alias in wanted[:position]:
             raise invalid(f"duplicate output tensor alias: {alias}")
