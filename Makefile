@@ -1,4 +1,5 @@
-# Every target makes its own virtual environment in .venv: nothing is needed but Python 3.11–3.13, pip and make.
+# Every target makes its own virtual environment in .venv: nothing is needed but Python 3.11–3.13, pip and make. `web` needs
+# Node.js 20.19 or newer too; `verify` needs Node.js, chromium and chromedriver (on Debian, root gets the latter two by itself).
 # Choose another interpreter with `make PYTHON=/path/to/python3.12 test`.
 
 SHELL := /bin/bash

@@ -115,6 +115,7 @@ class Seq2Seq(keras.Model):
         *,
         batch_size: int = 128,
         prefixes: Sequence[str] | None = None,
+        place: int = 0,
     ) -> list[str]:
         """Return the best output of each text.
 
@@ -124,12 +125,17 @@ class Seq2Seq(keras.Model):
             batch_size: Texts decoded at once; it changes the speed, not the answers.
             prefixes: The beginning of each output, from which decoding goes on; `""` leaves it free. Its tokens are
                 those of the text alone, so that a beginning that ends within a word may have no good continuation.
+            place: How many texts came before these, where a long list is given in parts: sampling draws for each text
+                by its place among all.
 
         Raises:
             ValueError: A text is longer than the model's limit and `config.overlong` is `error`; or there are not as
                 many prefixes as texts, or one is longer than an output may be, or has an unknown character.
         """
-        best = (hypotheses[0] for hypotheses in self._search(texts, search or self.search, batch_size, prefixes))
+        search = search or self.search
+        if search.method == "sample":
+            search = replace(search, beam_size=1)  # the first draw is the answer: make no others
+        best = (hypotheses[0] for hypotheses in self._search(texts, search, batch_size, prefixes, place))
         return self.target_tokenizer.decode([tokens for tokens, _ in best])
 
     def n_best(
@@ -140,6 +146,7 @@ class Seq2Seq(keras.Model):
         *,
         batch_size: int = 32,
         prefixes: Sequence[str] | None = None,
+        place: int = 0,
     ) -> list[list[Hypothesis]]:
         """Return up to `n` hypotheses of each text, best first.
 
@@ -149,12 +156,13 @@ class Seq2Seq(keras.Model):
             search: Which search; left out, the model's own if that is no greedy one, else a beam search.
             batch_size: Texts decoded at once.
             prefixes: The beginning of each text's outputs, as in `translate`.
+            place: How many texts came before these, as in `translate`.
         """
         if search is None:
             search = self.search if self.search.method != "greedy" else replace(self.search, method="beam")
         if n is not None and n > search.beam_size:
             search = replace(search, beam_size=n)
-        found = self._search(texts, search, batch_size, prefixes)
+        found = self._search(texts, search, batch_size, prefixes, place)
         if search.method == "sample":  # the draws come in the order of their noise
             found = [sorted(draws, key=lambda draw: draw[1], reverse=True) for draws in found]
         return [[self._hypothesis(*hypothesis) for hypothesis in hypotheses[:n]] for hypotheses in found]
@@ -213,6 +221,7 @@ class Seq2Seq(keras.Model):
         search: SearchConfig,
         batch_size: int,
         prefixes: Sequence[str] | None,
+        place: int,
     ) -> list[list[tuple[list[int], float]]]:
         rows = source_ids(self.source_tokenizer, texts, self.config)
         beginnings = None
@@ -220,7 +229,7 @@ class Seq2Seq(keras.Model):
             beginnings = prefix_ids(self.target_tokenizer, prefixes, rows, self.config, search)
         found: list[list[tuple[list[int], float]]] = [[] for _ in rows]
         weights = inference_weights(self)
-        for index, hypotheses in search_all(weights, rows, self.config, search, batch_size, beginnings):
+        for index, hypotheses in search_all(weights, rows, self.config, search, batch_size, beginnings, place):
             found[index] = hypotheses
         return found
 

@@ -1,17 +1,14 @@
 """Texts to the ids that a model reads and writes, within its limits."""
 
-import warnings
 from collections.abc import Sequence
 
 from keras_s2s.config import ModelConfig, SearchConfig
+from keras_s2s.data.source_limit import SHOWN, limited_ids
 from keras_s2s.data.tokenizer import UNKNOWN, Tokenizer
 from keras_s2s.decoding.search import output_limit
 from keras_s2s.translation import require_texts
 
 Rows = list[list[int]]
-
-SHOWN = 60
-"""Characters of a text that an error message shows."""
 
 
 def source_ids(tokenizer: Tokenizer, texts: Sequence[str], config: ModelConfig) -> Rows:
@@ -20,17 +17,8 @@ def source_ids(tokenizer: Tokenizer, texts: Sequence[str], config: ModelConfig) 
     Raises:
         ValueError: `texts` is no list of texts, or one is over the limit and `config.overlong` is `error`.
     """
-    texts, limit = require_texts(texts), config.max_source_length
-    rows = tokenizer.encode(texts)
-    for place, (ids, text) in enumerate(zip(rows, texts, strict=True)):
-        if len(ids) <= limit:
-            continue
-        complaint = f"the source has {len(ids)} tokens, max_source_length is {limit}: {text[:SHOWN]!r}"
-        if config.overlong == "error":
-            raise ValueError(f"{complaint}; split the text, or train a model with a larger limit")
-        warnings.warn(f"{complaint}; its end was cut off", stacklevel=4)
-        rows[place] = [*ids[: limit - 1], ids[-1]]
-    return rows
+    # The warning points to the caller of whoever called `_search` or `_pairs` of the model.
+    return limited_ids(tokenizer, require_texts(texts), config.max_source_length, config.overlong, stacklevel=5)
 
 
 def target_ids(tokenizer: Tokenizer, texts: Sequence[str], sources: Rows, config: ModelConfig) -> Rows:

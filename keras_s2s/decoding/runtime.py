@@ -26,6 +26,7 @@ def search_all(
     config: SearchConfig,
     batch_size: int,
     prefixes: Sequence[Sequence[int]] | None = None,
+    place: int = 0,
 ) -> Iterator[tuple[int, list[tuple[list[int], float]]]]:
     """Translate rows of ids in batches of similar length.
 
@@ -36,6 +37,7 @@ def search_all(
         config: Which search.
         batch_size: Texts in a batch at the most.
         prefixes: Ids that each text's output begins with; left out, none.
+        place: How many texts came before these. What sampling draws for a text depends on its place among all.
 
     Yields:
         For each row, in any order: its index and its hypotheses as (ids without padding, log-probability).
@@ -48,7 +50,7 @@ def search_all(
         source, length = pad_rows([rows[i] for i in chosen])
         beginnings = [prefixes[i] for i in chosen] if prefixes is not None else []
         prefix = pad_rows(beginnings)[0] if any(beginnings) else None
-        outputs = run(weights, source, length, _noise(chosen, model, config), prefix)
+        outputs = run(weights, source, length, _noise([place + i for i in chosen], model, config), prefix)
         yield from zip(chosen, _as_lists(outputs), strict=True)
 
 
@@ -62,10 +64,10 @@ def pad_rows(rows: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
     return source, length
 
 
-def _noise(chosen: Sequence[int], model: ModelConfig, config: SearchConfig) -> np.ndarray:
+def _noise(places: Sequence[int], model: ModelConfig, config: SearchConfig) -> np.ndarray:
     """Return uniform numbers that depend on the seed and each text's place alone, not on its batch."""
     shape = (config.beam_size, output_limit(model, config)) if config.method == "sample" else (0, 0)
-    rows = [np.random.default_rng([config.seed, index]).random(shape, np.float32) for index in chosen]
+    rows = [np.random.default_rng([config.seed, place]).random(shape, np.float32) for place in places]
     return np.stack(rows)
 
 

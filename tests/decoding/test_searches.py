@@ -59,6 +59,38 @@ def as_tuple(row):
     return tuple(int(t) for t in np.asarray(row) if t != PAD)
 
 
+def search_with(name, step, state, finished, limit):
+    match name:
+        case "greedy":
+            return greedy_search(step, state, finished, limit)
+        case "beam":
+            return beam_search(step, state, finished, limit, 2, 1.0)
+        case "sample":
+            noise = np.full((BATCH, 2, limit), 0.5, "float32")
+            return sample_search(step, state, finished, noise, SearchConfig(method="sample"))
+
+
+@pytest.mark.parametrize("name", ["greedy", "beam", "sample"])
+def test_a_search_ends_when_every_row_has_picked_eos(name):
+    """Two steps to write `4 <EOS>` in all rows, and no third one, though there is room for a thousand."""
+    logits = np.full((BATCH, *[VOCABULARY] * 3), -30, "float32")
+    logits[..., EOS, 4] = logits[..., 4, EOS] = 30
+    logits[..., EOS, EOS] = 0  # the second beam's answer
+    counted, state, finished = model(logits)
+    steps = []
+
+    def step(token, state):
+        steps.append(token)
+        return counted(token, state)
+
+    found = search_with(name, step, state, finished, 1000)
+    assert as_tuple(found.tokens[0, 0]) == (4, EOS)
+    assert len(steps) == 2
+    steps.clear()
+    search_with(name, step, state, ops.ones((BATCH,), "bool"), 1000)
+    assert not steps
+
+
 @pytest.mark.parametrize("alpha", [0.0, 0.6, 1.5])
 def test_a_full_beam_is_exhaustive(table, alpha):
     outputs = list(every_output())

@@ -31,11 +31,10 @@ def test_no_layer_is_left_unnamed(make_model, architecture):
 
 def test_every_weight_is_trained(make_model, architecture, phrases):
     model = make_model(**architecture, spread=2.0)
-    before = model.get_weights()
+    before = [v.numpy() for v in model.trainable_variables]
     model.compile(keras.optimizers.SGD(1.0), jit_compile=False)
     model.fit(model.batches(phrases, batch_tokens=64, buckets=1), epochs=3, verbose=0)
-    names = [v.path for v in model.trainable_variables]
-    unmoved = [n for n, old, new in zip(names, before, model.get_weights(), strict=False) if (old == new).all()]
+    unmoved = [v.path for v, old in zip(model.trainable_variables, before, strict=True) if (v.numpy() == old).all()]
     assert not unmoved
 
 
