@@ -211,6 +211,7 @@ def test_xla_and_plain_training_agree(make_model, phrases):
     def losses(jit_compile):
         model = make_model(dropout=0.0)
         model.compile(jit_compile=jit_compile)
+        assert model.jit_compile is jit_compile
         return model.fit(model.batches(phrases, batch_tokens=16, buckets=3), epochs=3, verbose=0).history["loss"]
 
     assert losses(True) == pytest.approx(losses(False), rel=1e-4)

@@ -1,6 +1,5 @@
 """`keras-s2s build`: from a file of pairs to a trained, evaluated, exported model, in one command."""
 
-import filecmp
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice
@@ -122,10 +121,7 @@ def _write_splits(splits: "Splits", folder: Path) -> None:
         with unfinished.open("w", encoding="utf-8", newline="\n") as stream:
             for pair in getattr(splits, part):
                 stream.write("\t".join(column for column in pair if column is not None) + "\n")
-        if path.exists() and filecmp.cmp(path, unfinished, shallow=False):
-            unfinished.unlink()  # a run that goes on knows its files by their time
-        else:
-            unfinished.replace(path)
+        unfinished.replace(path)
 
 
 def _fit_vocabularies(config: "RunConfig", given: dict[str, Any]) -> "RunConfig":
@@ -155,10 +151,16 @@ def _fit_vocabularies(config: "RunConfig", given: dict[str, Any]) -> "RunConfig"
 
 def _report(model: "Seq2Seq", test: "Iterable[Pair]", folder: Path, name: str) -> None:
     """Evaluate on the test split; print and keep the figures; show some translations."""
-    from keras_s2s.evaluation.report import describe_search, evaluate
+    from keras_s2s.evaluation.report import describe_search, evaluate, usual_measure
 
     test = list(test)
-    result = evaluate(model, test, search=describe_search(model.search), data=f"{name} test")
+    result = evaluate(
+        model,
+        test,
+        measure=usual_measure(model.search),
+        search=describe_search(model.search),
+        data=f"{name} test",
+    )
     (folder / "evaluation.json").write_text(result.to_json() + "\n", encoding="utf-8")
     out.print(result.table())
     out.print(result.signature, markup=False, highlight=False, soft_wrap=True)

@@ -20,8 +20,9 @@ def evaluate(
     measure: Annotated[
         report.Measure | None,
         typer.Option(
-            help="translation: BLEU, chrF, exact match; labels: accuracy (Q3), precision, recall, F1, confusions. "
-            "Left out: labels where the model writes a label for each token (match_length).",
+            help="translation: BLEU, chrF, exact match; labels: accuracy (Q3), precision, recall, F1, confusions; "
+            "error_rates: wrong tokens and wrong outputs, as of pronunciations. Left out: labels where the model "
+            "writes a label for each token (match_length), else translation.",
         ),
     ] = None,
     json: Annotated[Path | None, typer.Option(help="Also write the figures here; - prints JSON, no table.")] = None,
@@ -40,7 +41,7 @@ def evaluate(
     no_repeat_ngram: search_options.NoRepeatNgram = None,
     max_length: search_options.MaxLength = None,
 ) -> None:
-    """Translate a data set and print how good the answers are, as translations or label by label."""
+    """Translate a data set and print how good the answers are: as translations, by labels or by wrong tokens."""
     with named_as_typed(OF_EVALUATE):
         pairs = read_part(data, split, folder, format, columns, max_bad_share, limit)
     loaded = open_model(model)
@@ -57,7 +58,7 @@ def evaluate(
         result = report.evaluate(
             loaded,
             pairs,
-            measure=measure or ("labels" if search.match_length else "translation"),
+            measure=measure or report.usual_measure(search),
             batch_size=batch_size,
             search=report.describe_search(search),
             data=data if Path(data).exists() else f"{data} {split}",

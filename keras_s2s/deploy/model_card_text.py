@@ -47,14 +47,25 @@ def _evaluation(card: Mapping[str, Any]) -> Iterator[str]:
     if not found:
         yield "Unknown: no evaluation was given with this export."
         return
+    figures = {**found.get("labels", {}), **found.get("error_rates", {}), **found}
     formats = {
+        "accuracy": ("accuracy of labels", "{:.1%}"),
+        "positions": ("labels scored", "{:,}"),
+        "masked": ("labels masked", "{:,}"),
+        "token_error_rate": ("token error rate", "{:.2%}"),
+        "sequence_error_rate": ("sequence error rate", "{:.2%}"),
         "bleu": ("BLEU", "{:.2f}"),
         "chrf": ("chrF2", "{:.2f}"),
         "exact_match": ("exact match", "{:.1%}"),
         "length_ratio": ("length ratio", "{:.3f}"),
         "sentences": ("sentences", "{:,}"),
     }
-    yield from _table(*((title, form.format(found[key])) for key, (title, form) in formats.items() if key in found))
+    yield from _table(*((title, form.format(figures[key])) for key, (title, form) in formats.items() if key in figures))
+    if labels := figures.get("by_label"):
+        yield "\n| label | count | precision | recall | F1 |\n|---|---:|---:|---:|---:|"
+        for label in labels:
+            shares = " | ".join(f"{label[share]:.1%}" for share in ("precision", "recall", "f1"))
+            yield f"| {label['label']} | {label['count']:,} | {shares} |"
     if buckets := found.get("bleu_by_length"):
         yield "\n| source words | sentences | BLEU |\n|---|---:|---:|"
         for bucket in buckets:

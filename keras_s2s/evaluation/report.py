@@ -11,13 +11,22 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 import keras_s2s
+from keras_s2s.config import SearchConfig
 from keras_s2s.evaluation import metrics
+from keras_s2s.evaluation.error_rates import ErrorRates, error_rates
 from keras_s2s.evaluation.labels import Labels, score_labels
 from keras_s2s.extras import explained
 from keras_s2s.translation import Translator
 
-Measure = Literal["translation", "labels"]
-"""What outputs are measured by: as translations, or label by label where they are exactly as long as their sources."""
+Measure = Literal["translation", "labels", "error_rates"]
+"""What outputs are measured by: as translations; label by label, where they are exactly as long as their sources; or by
+their wrong tokens, as pronunciations are."""
+
+
+def usual_measure(search: SearchConfig) -> Measure:
+    """Return what the outputs of a search are measured by where nothing else is asked for."""
+    return "labels" if search.match_length else "translation"
+
 
 # Upper ends of the source-length buckets, in words; the last bucket is open.
 LENGTH_BOUNDS = (5, 10, 15, 20)
@@ -56,6 +65,7 @@ class Evaluation:
         seconds: Time spent translating.
         signature: Everything needed to get the figures again: metrics, library version, search and data.
         labels: How right the outputs are label by label.
+        error_rates: How many of their tokens, and of the outputs, are wrong.
     """
 
     sentences: int
@@ -69,6 +79,7 @@ class Evaluation:
     seconds: float
     signature: str
     labels: Labels | None = None
+    error_rates: ErrorRates | None = None
 
     @property
     def sentences_per_second(self) -> float:
@@ -87,12 +98,15 @@ class Evaluation:
 
     def table(self) -> RenderableType:
         """The figures for a terminal, first what the measure is about; print `signature` with them."""
-        table = Table("figure", "value", title=f"{self.sentences:,} {'sequences' if self.labels else 'sentences'}")
+        unit = "sentences" if self.bleu is not None else "sequences"
+        table = Table("figure", "value", title=f"{self.sentences:,} {unit}")
         table.columns[1].justify = "right"
         if self.labels is not None:
             table.add_row(self.labels.title, f"{self.labels.accuracy:.1%}")
             table.add_row("positions scored", f"{self.labels.positions:,}")
             table.add_row("positions masked", f"{self.labels.masked:,}")
+        for row in self.error_rates.rows() if self.error_rates else ():
+            table.add_row(*row)
         if self.bleu is not None:
             table.add_row("BLEU", f"{self.bleu:.2f}")
         if self.chrf is not None:
@@ -100,8 +114,7 @@ class Evaluation:
         table.add_row("exact match", f"{self.exact_match:.1%}")
         if self.length_ratio is not None:
             table.add_row("length ratio", f"{self.length_ratio:.3f}")
-        unit = "sequences/s" if self.labels else "sentences/s"
-        table.add_row(unit, f"{self.sentences_per_second:,.1f}", end_section=True)
+        table.add_row(f"{unit}/s", f"{self.sentences_per_second:,.1f}", end_section=True)
         for bucket in self.bleu_by_length:
             label = f"BLEU, {bucket.label} source words ({bucket.sentences:,})"
             table.add_row(label, f"{bucket.bleu:.2f}")
@@ -124,19 +137,20 @@ def evaluate(
     Args:
         translator: Anything with `translate`: a `Seq2Seq`, a served or an on-device model.
         pairs: `(source, target)` each, and perhaps a mask (see `Pair.mask`), which `labels` obeys and nothing else.
-        measure: `translation`: BLEU, chrF2 and length ratio; or `labels`, for outputs exactly as long as their
-            sources: accuracy (Q3), precision, recall and F1 of each label, confusion matrix.
+        measure: `translation`: BLEU, chrF2 and length ratio; `labels`, for outputs exactly as long as their
+            sources: accuracy (Q3), precision, recall and F1 of each label, confusion matrix; or `error_rates`, for
+            tokens with spaces between them: token and sequence error rate.
         batch_size: Sentences handed to `translate` at a time.
         search: How the outputs are chosen, for the signature: `describe_search(SearchConfig(...))`.
         data: The data set's name, for the signature; its hash is always there.
         group_references: Join pairs of the same source into one sentence with several right answers; by
-            default each pair is a sentence with one. For `translation` alone.
+            default each pair is a sentence with one. `error_rates` always does, `labels` never.
         progress: Called with the number of sentences of each batch when it is done.
 
     Raises:
         ValueError: There are no pairs, the translator does not answer each text once, or the measure is `labels` and
             an output is not as long as its target.
-        MissingExtraError: The measure is `translation` and sacreBLEU is not installed.
+        MissingExtraError: The measure's library, sacreBLEU or RapidFuzz, is not installed.
 
     Examples:
         >>> result = evaluate(model, pairs.test, data="my-pairs")              # doctest: +SKIP
@@ -146,10 +160,12 @@ def evaluate(
         raise ValueError(f"measure is {measure!r}: expected {' or '.join(get_args(Measure))}.")
     if measure == "labels" and group_references:
         raise ValueError("labels are compared with one reference: set group_references=False, or measure='translation'")
-    if measure == "translation":
-        with explained():
-            import sacrebleu  # noqa: F401  a missing library is said before the minutes that translating may take
-    texts = _collect(pairs, group_references, masked=measure == "labels")
+    with explained():  # a missing library is said before the minutes that translating may take
+        if measure == "translation":
+            import sacrebleu  # noqa: F401
+        elif measure == "error_rates":
+            import rapidfuzz  # noqa: F401
+    texts = _collect(pairs, group_references or measure == "error_rates", masked=measure == "labels")
     sources, references = texts.sources, texts.references
     started = time.perf_counter()
     outputs = _translate(translator, sources, batch_size, progress)
@@ -158,10 +174,12 @@ def evaluate(
     bleu = metrics.bleu(outputs, references) if measure == "translation" else None
     chrf = metrics.chrf(outputs, references) if measure == "translation" else None
     labels = score_labels(outputs, [right for (right,) in references], texts.masks) if measure == "labels" else None
+    errors = error_rates(outputs, references) if measure == "error_rates" else None
     details = {
         "BLEU": bleu.signature if bleu else None,
         "chrF2": chrf.signature if chrf else None,
         "labels": f"{labels.positions:,} scored, {labels.masked:,} masked" if labels else None,
+        "error rates": errors.signature if errors else None,
         "keras_s2s": keras_s2s.__version__,
         "search": search or "unstated",
         "data": f"{data or 'unnamed'}, {len(sources)} sentences, sha256 {texts.digest[:12]}",
@@ -178,10 +196,11 @@ def evaluate(
         seconds=seconds,
         signature="; ".join(f"{name}: {value}" for name, value in details.items() if value),
         labels=labels,
+        error_rates=errors,
     )
 
 
-def describe_search(search: Any) -> str:
+def describe_search(search: SearchConfig) -> str:
     """Return a `SearchConfig` in words, with the settings that its method obeys and no others."""
     obeyed = {
         "greedy": (),

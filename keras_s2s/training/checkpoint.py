@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +17,20 @@ class Progress:
 
     Attributes:
         epoch: Epochs finished.
-        best_epoch: The epoch, counted from 1, with the best validation figure so far.
+        best_epoch: The epoch, counted from 1, with the best validation figure so far; of equal ones the last.
+        gained_epoch: The first of them: after it there was no gain.
         history: The logs of each epoch.
     """
 
     epoch: int = 0
     best_epoch: int = 0
+    gained_epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
 
     @property
     def epochs_without_gain(self) -> int:
-        """Epochs since the best one."""
-        return self.epoch - self.best_epoch
+        """Epochs since the best figure was reached."""
+        return self.epoch - self.gained_epoch
 
 
 class Checkpoints:
@@ -49,7 +51,7 @@ class Checkpoints:
 
     def epochs(self) -> list[int]:
         """Return the epochs that have a checkpoint, in order."""
-        return sorted(int(path.name.removeprefix("epoch-")) for path in self.folder.glob("epoch-????"))
+        return sorted(int(path.name.removeprefix("epoch-")) for path in self.folder.glob("epoch-*[0-9]"))
 
     def path(self, epoch: int) -> Path:
         """Return the folder of an epoch's checkpoint."""
@@ -81,8 +83,7 @@ class Checkpoints:
 
     def progress(self, epoch: int) -> Progress:
         """Return how far the run had come."""
-        values = json.loads((self.path(epoch) / "progress.json").read_text())
-        return Progress(**{f.name: values[f.name] for f in fields(Progress)})
+        return Progress(**json.loads((self.path(epoch) / "progress.json").read_text()))
 
     def average(self, model: Seq2Seq) -> None:
         """Give `model` the mean of the kept latest checkpoints' weights."""
@@ -115,8 +116,11 @@ class SaveCheckpoint(keras.callbacks.Callback):
         progress.epoch = epoch + 1
         progress.history.append({name: float(value) for name, value in (logs or {}).items()})
         best = progress.history[progress.best_epoch - 1][self._figure] if progress.best_epoch else float("-inf")
-        if progress.history[-1][self._figure] >= best:
+        figure = progress.history[-1][self._figure]
+        if figure >= best:
             progress.best_epoch = progress.epoch
+        if figure > best:
+            progress.gained_epoch = progress.epoch
         self._checkpoints.save(self.model, progress)
         if 0 < self._patience <= progress.epochs_without_gain:
             self.model.stop_training = True

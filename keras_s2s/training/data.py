@@ -1,8 +1,11 @@
 """From a data configuration to splits, and to ids that a resumed run finds again."""
 
+import hashlib
 import json
+from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from keras_s2s.config import DataConfig, to_dict
 from keras_s2s.data.corpus import Corpus, Splits, read_pairs
@@ -67,12 +70,25 @@ def divide(train: Corpus, config: DataConfig, valid_size: int | None, test_size:
 
 
 def identity(config: DataConfig, folder: str | Path | None = None) -> str:
-    """Return what tells these pairs from others without reading them: names, sizes and times of change."""
+    """Return what tells these pairs from others: how they are read, and the content of their files.
+
+    Raises:
+        OSError: A file cannot be read.
+    """
     paths = [Path(path) for path in (config.train, config.valid, config.test) if path is not None]
-    if config.name and (local := local_folder(dataset_info(config.name), folder)):
-        paths += sorted(local.glob("*.tsv"))
-    stats = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths if path.exists()]
-    return json.dumps([to_dict(config), stats])
+    facts: list[Any] = [to_dict(config)]
+    if config.name:
+        info = dataset_info(config.name)
+        if local := local_folder(info, folder):
+            paths += sorted(local.glob("*.tsv"))
+        elif info.package:
+            facts.append(version(info.package))
+    return json.dumps([*facts, *map(_digest, paths)])
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _held_out(path: str | None, config: DataConfig) -> Corpus | None:

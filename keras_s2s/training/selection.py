@@ -1,6 +1,7 @@
 """The figures of decoded validation outputs by which the best epoch is chosen."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -42,7 +43,11 @@ def _bleu(outputs: Sequence[str], pairs: Sequence[Pair]) -> float:
 
 
 def _exact_match(outputs: Sequence[str], pairs: Sequence[Pair]) -> float:
-    return exact_match(outputs, [(pair.target,) for pair in pairs])
+    """Of a source with several targets each is right."""
+    targets = defaultdict[str, tuple[str, ...]](tuple)
+    for pair in pairs:
+        targets[pair.source] += (pair.target,)
+    return exact_match(outputs, [targets[pair.source] for pair in pairs])
 
 
 def _accuracy(outputs: Sequence[str], pairs: Sequence[Pair]) -> float:

@@ -16,10 +16,11 @@ from keras_s2s.data.id_cache import IdCache
 from keras_s2s.data.left_out import left_out
 from keras_s2s.data.tokenizer import Tokenizer
 from keras_s2s.model.losses import SmoothedCrossentropy
-from keras_s2s.seq2seq import Seq2Seq
+from keras_s2s.seq2seq import Seq2Seq, load
 from keras_s2s.training.callbacks import FollowEpochs, ProgressBar, Samples, ValidationFigure
 from keras_s2s.training.checkpoint import Checkpoints, Progress, SaveCheckpoint, without_optimizer
 from keras_s2s.training.data import identity, open_splits
+from keras_s2s.training.optimizer import make_optimizer
 from keras_s2s.training.selection import FIGURES, validation_pairs
 
 
@@ -45,36 +46,46 @@ def train(
         console: Where to print; left out, standard error.
 
     Raises:
-        ValueError: The folder holds a run with another configuration, or the data does not fit the configuration.
+        ValueError: The folder holds a run with another configuration or on other data, or the data does not fit the
+            configuration.
         OSError: A file cannot be read or written.
     """
     folder = Path(folder)
-    _prepare_folder(folder, config, resume)
+    splits = open_splits(config.data, data_folder)
+    origin = identity(config.data, data_folder)
+    _prepare_folder(folder, config, origin, resume)
     with _back_end(config.training):
-        splits = open_splits(config.data, data_folder)
-        return _Run(config, folder, console or Console(stderr=True)).fit(splits, identity(config.data, data_folder))
+        _Run(config, folder, console or Console(stderr=True)).fit(splits, origin)
+    return load(folder / "model.keras")  # in the precision of every later load
 
 
-def _prepare_folder(folder: Path, config: RunConfig, resume: bool) -> None:
-    """Make the folder, or check that the run in it is this one."""
-    saved = folder / "config.toml"
+def _prepare_folder(folder: Path, config: RunConfig, origin: str, resume: bool) -> None:
+    """Make the folder, or check that the run in it is this one, on the same data."""
+    saved, data = folder / "config.toml", folder / "data.json"
     if not resume:
         for part in ("checkpoints", "ids", "tensorboard"):
             shutil.rmtree(folder / part, ignore_errors=True)
-        for file in ("config.toml", "source.model", "target.model", "log.csv", "evaluation.json"):
+        for file in ("config.toml", "data.json", "source.model", "target.model", "log.csv", "evaluation.json"):
             (folder / file).unlink(missing_ok=True)
     elif saved.exists() and (folder / "checkpoints").exists() and load_config(saved) != config:
         raise ValueError(
             f"{folder} holds a run with another configuration ({saved}): choose another folder, set the same "
             "configuration, or start anew with resume=False (--no-resume), which deletes that run"
         )
+    elif data.exists() and (folder / "checkpoints").exists() and data.read_text() != origin:
+        raise ValueError(
+            f"{folder} holds a run on other data: {config.data.name or config.data.train} has changed since it began. "
+            "Put the data back, choose another folder, or start anew with resume=False (--no-resume), which deletes "
+            "that run"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     _write_whole(saved, dump_config(config).encode())
+    _write_whole(data, origin.encode())
 
 
 @contextmanager
 def _back_end(settings: TrainingConfig) -> Iterator[None]:
-    """Seed, and set precision and determinism for the length of the run."""
+    """Seed, and set precision for the length of the run; determinism stays, as TensorFlow has no way back from it."""
     policy = keras.config.dtype_policy()
     if settings.mixed_precision:
         keras.config.set_dtype_policy("mixed_bfloat16")
@@ -100,7 +111,7 @@ class _Run:
         self.figure = FIGURES[self.settings.select_by]
         self.checkpoints = Checkpoints(folder / "checkpoints", keep=self.settings.average_checkpoints)
 
-    def fit(self, splits: Splits, origin: str) -> Seq2Seq:
+    def fit(self, splits: Splits, origin: str) -> None:
         """Train from the last checkpoint, or from the start, to the end."""
         source, target = self._tokenizer(splits, "source"), self._tokenizer(splits, "target")
         batches, validation = self._batches(splits, source, target, origin)
@@ -124,7 +135,7 @@ class _Run:
                 shuffle=False,  # the batches are in random order already, one that can be repeated
                 callbacks=self._callbacks(valid, batches, progress),
             )
-        return self._finish(valid)
+        self._finish(valid)
 
     def _tokenizer(self, splits: Splits, side: str) -> Tokenizer:
         """Learn a side's tokeniser from the training split, or take what an earlier start of the run learned."""
@@ -153,21 +164,12 @@ class _Run:
 
     def _compile(self, model: Seq2Seq, steps: int) -> None:
         settings = self.settings
-        total = settings.epochs * steps
-        warmup = min(settings.warmup_steps, total - 1)
-        schedule = keras.optimizers.schedules.CosineDecay(
-            initial_learning_rate=0.0 if warmup else settings.learning_rate,
-            warmup_target=settings.learning_rate if warmup else None,
-            warmup_steps=warmup,
-            decay_steps=total - warmup,
-            alpha=1.0 if settings.decay == "constant" else settings.final_learning_rate,
-        )
-        optimizer = keras.optimizers.AdamW(
-            schedule, weight_decay=settings.weight_decay, global_clipnorm=settings.clip_norm or None
-        )
-        loss = SmoothedCrossentropy(settings.label_smoothing)
         # XLA has no deterministic form of some kernels, so that Keras refuses the two together.
-        model.compile(optimizer, loss, jit_compile=settings.jit_compile and not settings.deterministic)
+        model.compile(
+            make_optimizer(settings, settings.epochs * steps),
+            SmoothedCrossentropy(settings.label_smoothing),
+            jit_compile=settings.jit_compile and not settings.deterministic,
+        )
 
     def _callbacks(self, valid: list[Pair], batches: Batches, progress: Progress) -> list[keras.callbacks.Callback]:
         settings = self.settings
@@ -187,7 +189,7 @@ class _Run:
     def _stopped_early(self, progress: Progress) -> bool:
         return 0 < self.settings.early_stopping <= progress.epochs_without_gain
 
-    def _finish(self, valid: list[Pair]) -> Seq2Seq:
+    def _finish(self, valid: list[Pair]) -> None:
         """Choose the weights to keep by the validation figure, and save them."""
         progress = self.checkpoints.progress(self.checkpoints.epochs()[-1])
         model = without_optimizer(self.checkpoints.load(progress.best_epoch))
@@ -201,7 +203,6 @@ class _Run:
                 model, chosen = average, f"the mean of the last {self.checkpoints.keep} epochs"
         model.save(self.folder / "model.keras")
         self._print(f"kept {chosen}, by validation {self.figure.name}: {self.folder / 'model.keras'}")
-        return model
 
     def _write_log(self, progress: Progress) -> None:
         """Write the epochs' figures anew, so that the log never holds more than the checkpoint."""

@@ -35,6 +35,11 @@ def test_the_search_is_used_and_stands_in_the_signature(invoke, model, file):
     assert "search: beam beam_size=3 length_penalty=1.0" in json.loads(printed)["signature"]
 
 
+def test_error_rates(invoke, model, file):
+    printed = invoke("evaluate", "any.keras", file, "--measure", "error_rates", "--json", "-").stdout
+    assert json.loads(printed)["error_rates"]["sequence_error_rate"] == 0.5
+
+
 def test_a_named_data_set_and_a_limit(invoke, model, tmp_path):
     folder = tmp_path / "tatoeba-en-es"
     folder.mkdir()

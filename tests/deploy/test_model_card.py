@@ -60,6 +60,39 @@ def test_a_run_tells_data_evaluation_and_recipe(model, run, evaluation):
     assert "unknown" not in section(text, "Data") + section(text, "Evaluation") + section(text, "Recipe").lower()
 
 
+class ByHeart:
+    def __init__(self, answers):
+        self.answers = answers
+
+    def translate(self, texts):
+        return self.answers
+
+
+@pytest.mark.parametrize(
+    ("measure", "outputs", "pairs", "rows"),
+    [
+        (
+            "labels",
+            ["HHC"],
+            [("MKT", "HCC", "111")],
+            ["| accuracy of labels | 66.7% |", "| labels scored | 3 |", "| C | 2 | 100.0% | 50.0% | 66.7% |"],
+        ),
+        (
+            "error_rates",
+            ["K AH T"],
+            [("cat", "K AE T")],
+            ["| token error rate | 33.33% |", "| sequence error rate | 100.00% |"],
+        ),
+    ],
+)
+def test_each_measure_has_its_figures(model, measure, outputs, pairs, rows):
+    found = evaluate(ByHeart(outputs), pairs, measure=measure)
+    text = section(to_markdown(card_of(model, {"evaluation": json.loads(found.to_json())})), "Evaluation")
+    for row in (*rows, found.signature):
+        assert row in text
+    assert "BLEU" not in text
+
+
 def test_data_that_asks_for_no_attribution(model, run):
     config = RunConfig(data=DataConfig(name="phrasebook-en-es"), model=model.config)
     (run / "config.toml").write_text(dump_config(config), encoding="utf-8")

@@ -178,10 +178,24 @@ def test_a_report_shows_its_own_measure_alone(predictor, translator):
     assert "labels" not in json.loads(evaluate(translator, PAIRS).to_json())
 
 
+def test_error_rates_join_the_answers_of_a_source():
+    pairs = [Pair("tomato", "T AH M EY"), Pair("tomato", "T AH M AA"), Pair("cat", "K AE T")]
+    result = evaluate(Table({"tomato": "T AH M AA", "cat": "K AH T"}), pairs, measure="error_rates")
+    assert (result.sentences, result.exact_match, result.bleu, result.labels) == (2, 0.5, None, None)
+    assert result.error_rates.token_error_rate == 1 / 7
+    assert result.error_rates.sequence_error_rate == 1 / 2
+    assert "error rates: nrefs:var|ref:nearest" in result.signature
+    assert json.loads(result.to_json())["error_rates"]["token_errors"] == 1
+    console = Console(file=StringIO(), width=300)
+    console.print(result.table())
+    for part in ("2 sequences", "token error rate", "14.29%", "1 of 2", "sequences/s"):
+        assert part in console.file.getvalue()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"measure": "label"}, "measure is 'label': expected translation or labels"),
+        ({"measure": "label"}, "measure is 'label': expected translation or labels or error_rates"),
         ({"measure": "labels", "group_references": True}, "compared with one reference"),
     ],
 )

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import logging
 from dataclasses import replace
 
@@ -14,7 +13,7 @@ from keras_s2s.data.corpus import Pair
 from keras_s2s.data.tokenizer import Tokenizer
 from keras_s2s.evaluation.report import evaluate
 from keras_s2s.training.callbacks import ValidationFigure
-from keras_s2s.training.checkpoint import Checkpoints, Progress
+from keras_s2s.training.checkpoint import Checkpoints
 from keras_s2s.training.selection import FIGURES, validation_pairs
 from keras_s2s.training.trainer import train
 
@@ -112,6 +111,11 @@ def test_each_figure_has_a_column_of_its_own(name):
         assert logs[column] == expected[column]
 
 
+def test_each_target_of_a_source_is_an_exact_match():
+    pairs = [Pair("tomato", "T EY"), Pair("tomato", "T AA"), Pair("cat", "K AE"), Pair("car", "K AA")]
+    assert FIGURES["exact_match"].score(["T AA", "T AA", "K AE", "K"], pairs) == 3 / 4
+
+
 def test_figures_do_not_share_columns():
     assert len({figure.column for figure in FIGURES.values()} | {"val_accuracy"}) == len(FIGURES) + 1
 
@@ -127,11 +131,3 @@ def test_pairs_that_cannot_be_decoded_take_no_part(config, caplog):
     assert validation_pairs(pairs, source, target, few) == VALID[:2]
     with pytest.raises(ValueError, match="no validation pair to select by accuracy: of 1, all are longer than"):
         validation_pairs(pairs[:1], source, target, config)
-
-
-def test_progress_of_an_earlier_version_can_be_read(tmp_path):
-    checkpoints = Checkpoints(tmp_path)
-    checkpoints.path(2).mkdir()
-    earlier = {"epoch": 2, "best_bleu": 3.0, "best_epoch": 1, "history": [{"val_bleu": 3.0}, {"val_bleu": 2.0}]}
-    (checkpoints.path(2) / "progress.json").write_text(json.dumps(earlier))
-    assert checkpoints.progress(2) == Progress(2, 1, earlier["history"])

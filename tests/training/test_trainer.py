@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -27,7 +28,7 @@ from keras_s2s.config import (
 )
 from keras_s2s.data.corpus import Pair
 from keras_s2s.seq2seq import Seq2Seq, load
-from keras_s2s.training.callbacks import ProgressBar
+from keras_s2s.training.callbacks import ProgressBar, ValidationFigure
 from keras_s2s.training.checkpoint import Checkpoints, Progress, SaveCheckpoint
 from keras_s2s.training.data import identity, open_splits
 from keras_s2s.training.trainer import train
@@ -82,7 +83,8 @@ def test_what_a_run_leaves(config, tmp_path):
     model, printed = run(with_training(config, tensorboard=True), folder)
     left = {path.name for path in folder.iterdir()}
     assert left == {
-        *("config.toml", "source.model", "target.model", "ids", "checkpoints", "log.csv", "tensorboard", "model.keras")
+        *("config.toml", "data.json", "source.model", "target.model"),
+        *("ids", "checkpoints", "log.csv", "tensorboard", "model.keras"),
     }
     assert same(weights_of(folder / "model.keras"), model.get_weights())
     assert load(folder / "model.keras").search == config.search
@@ -133,6 +135,53 @@ def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(config, tmp_
     assert bleus[0] == bleus[1]
 
 
+KILLED = """
+import os, signal, sys
+from keras_s2s.config import load_config
+from keras_s2s.data import id_cache, tokenizer
+from keras_s2s.seq2seq import Seq2Seq
+from keras_s2s.training.trainer import train
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def half_a_model(self, path, **_):
+    path.write_bytes(b"half")
+    die()
+
+moment = sys.argv[3]
+if moment == "learning the second tokeniser":
+    learn, learned = tokenizer.Tokenizer.train, []
+    tokenizer.Tokenizer.train = lambda *args: die() if learned else learned.append(1) or learn(*args)
+elif moment == "caching the ids of the second split":
+    build, built = id_cache.IdCache.build, []
+    def once(*args, **options):
+        if built:
+            tokenizer.Tokenizer.encode = die
+        built.append(1)
+        return build(*args, **options)
+    id_cache.IdCache.build = once
+else:
+    Seq2Seq.save = half_a_model
+train(load_config(sys.argv[1]), sys.argv[2])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "moment", ["learning the second tokeniser", "caching the ids of the second split", "writing a checkpoint"]
+)
+def test_a_run_killed_before_its_first_checkpoint(config, tmp_path, moment):
+    config = with_training(config, epochs=1)
+    path, folder = tmp_path / "run.toml", tmp_path / "killed"
+    path.write_text(dump_config(config))
+    process = subprocess.run([sys.executable, "-c", KILLED, path, folder, moment], capture_output=True, check=False)
+    assert process.returncode == -signal.SIGKILL, process.stderr[-2000:]
+    resumed, _ = run(config, folder)
+    whole, _ = run(config, tmp_path / "whole")
+    assert same(resumed.get_weights(), whole.get_weights())
+
+
 def test_a_finished_run_started_again_only_answers(config, tmp_path):
     first, _ = run(config, tmp_path / "run")
     again, printed = run(config, tmp_path / "run")
@@ -153,18 +202,40 @@ def test_another_configuration_is_refused_or_starts_anew(config, tmp_path):
     assert Checkpoints(folder / "checkpoints").epochs() == [1]
 
 
-def test_short_epochs_mixed_precision_and_a_mask(config, tmp_path):
+def test_data_that_changed_under_a_run_are_refused(config, tmp_path):
+    folder, data = tmp_path / "run", tmp_path / "train.tsv"
+    run(with_training(config, epochs=1), folder)
+    rows = data.read_text()
+    data.write_text(rows.replace("uno", "UNO"))
+    config = with_training(config, epochs=1)
+    with pytest.raises(ValueError, match=r"holds a run on other data: .*train\.tsv has changed since it began"):
+        run(config, folder)
+    data.write_text(rows)  # the same pairs again, in a file of another date
+    run(config, folder)
+
+
+def test_short_epochs_mixed_precision_and_a_mask(config, tmp_path, monkeypatch):
     (tmp_path / "train.tsv").write_text("".join(f"{'AC' * n}\t{'HE' * n}\t{'10' * n}\n" for n in range(1, 30)))
     for part in ("valid", "test"):
         (tmp_path / f"{part}.tsv").write_text("ACAC\tHEHE\t1111\n")
     chars = TokenizerConfig(kind="char", vocabulary_size=20)
     config = replace(config, model=replace(config.model, source_tokenizer=chars, target_tokenizer=chars))
+    trained, translate = [], ValidationFigure.on_epoch_end
+
+    def watch(self, epoch, logs):
+        trained.append(self.model.get_layer("decoder_lstm_1").compute_dtype)
+        translate(self, epoch, logs)
+
+    monkeypatch.setattr(ValidationFigure, "on_epoch_end", watch)
     policy = keras.config.dtype_policy().name
     model, _ = run(with_training(config, epochs=2, steps_per_epoch=3, mixed_precision=True), tmp_path / "run")
     assert keras.config.dtype_policy().name == policy
-    progress = Checkpoints(tmp_path / "run" / "checkpoints").progress(2)
-    assert len(progress.history) == 2
-    assert all(w.dtype == np.float32 for w in model.get_weights())
+    checkpoints = Checkpoints(tmp_path / "run" / "checkpoints")
+    assert len(checkpoints.progress(2).history) == 2
+    assert checkpoints.load(2).optimizer.iterations == 2 * 3
+    assert trained == ["bfloat16", "bfloat16"]
+    assert model.get_layer("decoder_lstm_1").compute_dtype == "float32"
+    assert {w.dtype.name for w in model.get_weights()} == {"float32"}
 
 
 def test_training_stops_when_bleu_does_not_rise(config, tmp_path, monkeypatch):
@@ -173,11 +244,26 @@ def test_training_stops_when_bleu_does_not_rise(config, tmp_path, monkeypatch):
         "keras_s2s.training.trainer.ValidationFigure.on_epoch_end",
         lambda self, epoch, logs: logs.update(val_bleu=next(scores)),
     )
-    _, printed = run(with_training(config, epochs=9, early_stopping=2), tmp_path / "run")
+    model, printed = run(with_training(config, epochs=9, early_stopping=2), tmp_path / "run")
     assert "kept epoch 2" in printed
     assert Checkpoints(tmp_path / "run" / "checkpoints").epochs() == [2, 4]
+    assert same(model.get_weights(), weights_of(tmp_path / "run" / "checkpoints" / "epoch-0002" / "model.keras"))
     _, printed = run(with_training(config, epochs=9, early_stopping=2), tmp_path / "run")
     assert "tokens/s" not in printed
+
+
+def test_of_equal_epochs_the_last_is_kept_and_none_of_them_counts_as_a_gain(make_model, tmp_path):
+    progress = Progress()
+    callback = SaveCheckpoint("val_bleu", Checkpoints(tmp_path), progress, patience=2)
+    model = make_model()
+    model.stop_training = False  # as `fit` begins
+    callback.set_model(model)
+    stopped = []
+    for epoch, bleu in enumerate([10.0, 20.0, 20.0, 20.0]):
+        callback.on_epoch_end(epoch, {"val_bleu": bleu})
+        stopped.append(model.stop_training)
+    assert stopped == [False, False, False, True]
+    assert (progress.best_epoch, progress.gained_epoch) == (4, 2)
 
 
 def test_a_full_disk_leaves_the_last_checkpoint(make_model, tmp_path, monkeypatch):
@@ -263,6 +349,21 @@ def test_the_progress_bar_counts_tokens(monkeypatch):
     bar.on_train_end()
     assert logs["tokens_per_second"] == 4 * 50.0 / 2.0
     assert "epoch 1/2 · loss 1.000 · BLEU 12.5 · 100 tokens/s · 2 s" in console.file.getvalue()
+
+
+def test_a_terminal_shows_the_time_left(monkeypatch):
+    console = Console(file=io.StringIO(), width=200, force_terminal=True)
+    bar = ProgressBar(tokens_per_step=50.0, steps=100, epochs=1, console=console)
+    bar.on_train_begin()
+    bar.on_epoch_begin(0)
+    for step in range(50):
+        time.sleep(0.01)
+        bar.on_train_batch_end(step, {"loss": 1.0})
+    bar._bar.refresh()
+    bar.on_train_end()
+    shown = console.file.getvalue()
+    assert "50/100 steps" in shown
+    assert re.search(r"tokens/s · loss 1\.000.*0:00:0[01]", shown)
 
 
 def test_open_splits(tmp_path):

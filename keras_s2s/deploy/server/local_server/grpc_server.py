@@ -1,5 +1,6 @@
 """The gRPC side: PredictionService, ModelService and the health service."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,6 +14,9 @@ from keras_s2s.deploy.server.local_server.tensors import MOST_BYTES
 
 # TensorFlow Serving's, and gRPC's for the whole server.
 HEALTH_SERVICES = ("", "ModelService", "PredictionService")
+
+LAME_DUCK_SECONDS = 1.0
+"""The time in which a server that is to stop still takes what has reached it, and tells that it is about to stop."""
 
 _LONGEST_MESSAGE = 1024
 _OPTIONS = [
@@ -55,6 +59,8 @@ class GrpcServer:
     async def stop(self, seconds: float) -> None:
         """Refuse new requests and wait for those in flight, at most `seconds`."""
         await self._health.enter_graceful_shutdown()
+        # gRPC cancels what has arrived while the event loop had no time to begin with it.
+        await asyncio.sleep(LAME_DUCK_SECONDS)
         await self._server.stop(seconds)
 
 
