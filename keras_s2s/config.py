@@ -132,6 +132,8 @@ class DataConfig:
             `valid` or `test` is left out of training; if both are given, the division is yours: it is only counted,
             with a warning.
         test: A file of pairs to report on; left out, pairs are split off `train`.
+        also: Further files of pairs to train on, each as often as it is named; what they share with `valid` or `test`
+            is left out.
         valid_size: How many sources to split off for `valid` where no file is named.
         test_size: Likewise for `test`.
         split_by_target: Also keep every target in one split alone. Right for translation; wrong where targets
@@ -145,6 +147,7 @@ class DataConfig:
     train: str | None = None
     valid: str | None = None
     test: str | None = None
+    also: tuple[str, ...] = ()
     valid_size: Count = 1000
     test_size: Count = 1000
     split_by_target: bool = True

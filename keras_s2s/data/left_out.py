@@ -5,10 +5,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 
 from keras_s2s.data.corpus import Corpus, Pair
 from keras_s2s.data.source_sample import near_key
-from keras_s2s.data.splits import SplitReport, TrainPairs
+from keras_s2s.data.splits import JoinedPairs, SplitReport, TrainPairs, Unlike
 
 
 @dataclass
@@ -59,12 +60,14 @@ def left_out(parts: Iterable[Iterable[Pair]], division: SplitReport | None = Non
         parts: Parts of a data set, of which those that are read from files are looked at.
         division: How the parts were divided.
     """
-    corpora = [corpus for corpus in map(_corpus, parts) if corpus is not None]
-    found = [str(corpus.report) for corpus in corpora if corpus.report.dropped]
+    found = [str(corpus.report) for part in parts for corpus in _corpora(part) if corpus.report.dropped]
     return [*found, str(division)] if division is not None and division.dropped else found
 
 
-def _corpus(pairs: Iterable[Pair]) -> Corpus | None:
-    if isinstance(pairs, TrainPairs | OverlapCount):
-        return _corpus(pairs.pairs)
-    return pairs if isinstance(pairs, Corpus) else None
+def _corpora(pairs: Iterable[Pair]) -> Iterator[Corpus]:
+    if isinstance(pairs, Corpus):
+        yield pairs
+    elif isinstance(pairs, TrainPairs | OverlapCount | Unlike):
+        yield from _corpora(pairs.pairs)
+    elif isinstance(pairs, JoinedPairs):
+        yield from chain.from_iterable(map(_corpora, pairs.parts))

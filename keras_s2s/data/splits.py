@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from keras_s2s.data.corpus import Pair, Splits
 from keras_s2s.data.source_sample import HASH_SPACE, HashSample, near_key, stable_hash
@@ -157,7 +158,7 @@ def split_pairs(
     _check_size("test", test)
     hash_key = stable_hash(seed)
     given_sources, given_targets = near_keys(held_out, by_target)
-    free = _Unlike(pairs, given_sources, given_targets) if given_sources else pairs
+    free = Unlike(pairs, given_sources, given_targets) if given_sources else pairs
     sample = _sample_sources(free, hash_key, valid, test)
     what = "distinct sources that are not held out already" if given_sources else "distinct sources"
     valid_hashes, test_hashes = _choose(sample, valid, test, what)
@@ -183,6 +184,34 @@ def split_pairs(
     return Splits(train, valid_rows, test_rows, report=report)
 
 
+@dataclass(frozen=True)
+class JoinedPairs:
+    """The pairs of several streams, one stream after the other."""
+
+    parts: tuple[Iterable[Pair], ...]
+
+    def __iter__(self) -> Iterator[Pair]:
+        """Reads them all."""
+        return chain.from_iterable(self.parts)
+
+
+def with_more(splits: Splits, more: Iterable[Iterable[Pair]], *, by_target: bool = True) -> Splits:
+    """Adds pairs to the training split, but those that share a source with valid or test.
+
+    Args:
+        splits: A data set's.
+        more: Further pairs, each collection as a stream that can be read more than once.
+        by_target: Leaves out those that share a target with valid or test as well.
+
+    Examples:
+        >>> splits = Splits([Pair("one", "uno")], [Pair("two", "dos")], [Pair("three", "tres")])
+        >>> list(with_more(splits, [[Pair("Two!", "¡Dos!"), Pair("four", "cuatro")]]).train)
+        [Pair(source='one', target='uno', mask=None), Pair(source='four', target='cuatro', mask=None)]
+    """
+    held = near_keys(chain(splits.valid, splits.test), by_target)
+    return replace(splits, train=JoinedPairs((splits.train, *(Unlike(pairs, *held) for pairs in more))))
+
+
 def near_keys(pairs: Iterable[Pair], by_target: bool) -> tuple[frozenset[str], frozenset[str]]:
     """The near keys of the pairs' sources and, if `by_target`, of their targets; in one pass."""
     sources, targets = set(), set()
@@ -194,14 +223,15 @@ def near_keys(pairs: Iterable[Pair], by_target: bool) -> tuple[frozenset[str], f
 
 
 @dataclass(frozen=True)
-class _Unlike:
-    """The pairs whose source and target are not among those given, as a stream."""
+class Unlike:
+    """The pairs whose source and target are not among those given (by `near_key`), as a stream."""
 
     pairs: Iterable[Pair]
-    sources: frozenset[str]
-    targets: frozenset[str]
+    sources: frozenset[str] = field(repr=False)
+    targets: frozenset[str] = field(repr=False)
 
     def __iter__(self) -> Iterator[Pair]:
+        """Reads them."""
         for pair in self.pairs:
             if near_key(pair.source) not in self.sources and near_key(pair.target) not in self.targets:
                 yield pair

@@ -59,8 +59,9 @@ def _data(config: DataConfig) -> dict[str, Any]:
 
 def _without_folders(config: DataConfig) -> dict[str, Any]:
     """Return the configuration with bare file names: where they lie is nobody else's concern."""
-    files = ("train", "valid", "test")
-    return {key: Path(value).name if key in files else value for key, value in to_dict(config).items()}
+    bare = {key: Path(value).name for key in ("train", "valid", "test") if (value := getattr(config, key)) is not None}
+    also = {"also": [Path(path).name for path in config.also]} if config.also else {}
+    return {**to_dict(config), **bare, **also}
 
 
 def _read_evaluation(path: Path) -> dict[str, Any]:

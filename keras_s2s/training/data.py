@@ -11,7 +11,7 @@ from keras_s2s.config import DataConfig, to_dict
 from keras_s2s.data.corpus import Corpus, Splits, read_pairs
 from keras_s2s.data.datasets import dataset_info, load_dataset, local_folder
 from keras_s2s.data.left_out import OverlapCount
-from keras_s2s.data.splits import near_keys
+from keras_s2s.data.splits import near_keys, with_more
 
 
 def open_splits(config: DataConfig, folder: str | Path | None = None) -> Splits:
@@ -26,11 +26,14 @@ def open_splits(config: DataConfig, folder: str | Path | None = None) -> Splits:
         ValueError: Neither a data set nor a file is named, or a file is unreadable.
     """
     if config.name:
-        return load_dataset(config.name, folder)
-    if not config.train:
+        splits = load_dataset(config.name, folder)
+    elif config.train:
+        train = read_pairs(config.train, columns=config.columns, max_bad_share=config.max_bad_share)
+        splits = divide(train, config, config.valid_size, config.test_size)
+    else:
         raise ValueError("data: nothing to train on; set name to a named data set, or train to a file of pairs")
-    train = read_pairs(config.train, columns=config.columns, max_bad_share=config.max_bad_share)
-    return divide(train, config, config.valid_size, config.test_size)
+    more = [read_pairs(path, columns=config.columns, max_bad_share=config.max_bad_share) for path in config.also]
+    return with_more(splits, more, by_target=config.split_by_target) if more else splits
 
 
 def divide(train: Corpus, config: DataConfig, valid_size: int | None, test_size: int | None) -> Splits:
@@ -75,7 +78,7 @@ def identity(config: DataConfig, folder: str | Path | None = None) -> str:
     Raises:
         OSError: A file cannot be read.
     """
-    paths = [Path(path) for path in (config.train, config.valid, config.test) if path is not None]
+    paths = [Path(path) for path in (config.train, config.valid, config.test, *config.also) if path is not None]
     facts: list[Any] = [to_dict(config)]
     if config.name:
         info = dataset_info(config.name)

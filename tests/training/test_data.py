@@ -7,6 +7,7 @@ from rich.console import Console
 
 from keras_s2s.config import DataConfig, ModelConfig, RunConfig, SearchConfig, TokenizerConfig, TrainingConfig
 from keras_s2s.data.corpus import Corpus, Pair
+from keras_s2s.data.left_out import left_out
 from keras_s2s.data.source_sample import near_key
 from keras_s2s.training.data import identity, open_splits
 
@@ -61,6 +62,33 @@ def test_a_division_of_ones_own_is_left_alone_but_counted(write):
     ):
         assert list(splits.train) == TRAIN
     assert (list(splits.valid), list(splits.test)) == (GIVEN, TRAIN[7:9])
+
+
+def test_files_beside_a_data_set_are_trained_on_too(write, tmp_path):
+    more = write("more", [Pair("three", "tres"), *GIVEN[:3], Pair("source 70", "TARGET 8.")])
+    files = {
+        "train": write("train", TRAIN[:50]),
+        "valid": write("valid", TRAIN[50:]),
+        "test": write("test", GIVEN[2:3]),
+    }
+    once, twice = (DataConfig(**files, also=(more,) * times) for times in (1, 2))
+    added = [Pair("three", "tres"), *GIVEN[:2], Pair("source 70", "TARGET 8.")]
+    assert list(open_splits(once).train) == TRAIN[:50] + added
+    assert list(open_splits(twice).train) == TRAIN[:50] + added + added
+    assert [*open_splits(once).valid, *open_splits(once).test] == [*TRAIN[50:], GIVEN[2]]
+    before = identity(once)
+    write("more", TRAIN)
+    assert identity(once) != before
+    with pytest.raises(FileNotFoundError):
+        open_splits(DataConfig(**files, also=("absent.tsv",)))
+
+
+def test_what_is_left_out_of_further_files_is_told(write, tmp_path):
+    more = write("more", [Pair("three", "tres"), Pair("three", "tres")])
+    splits = open_splits(DataConfig(train=write("train", TRAIN), valid_size=5, test_size=5, also=(more,)))
+    assert len(list(splits.train)) == 51
+    (report,) = left_out((splits.train, splits.valid, splits.test))
+    assert "more.tsv" in report
 
 
 def test_rows_of_train_that_are_repeated_are_dropped(write):
