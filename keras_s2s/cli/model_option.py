@@ -15,16 +15,37 @@ if TYPE_CHECKING:
 DEMO_OUTPUT = Path("demo_output")
 DEMO_MODEL = DEMO_OUTPUT / "model.keras"
 
+# English to Spanish; a checkout has it.
+SHIPPED_MODEL = Path(__file__).parents[2] / "saved_models" / "en_es" / "en_es.tflite"
+
 Model = Annotated[
     Path | None,
-    typer.Option("--model", "-m", envvar="KERAS_S2S_MODEL", help=f"A .keras or .tflite file; left out: {DEMO_MODEL}."),
+    typer.Option(
+        "--model",
+        "-m",
+        envvar="KERAS_S2S_MODEL",
+        help=f"A .keras or .tflite file; left out: the English-Spanish one that a checkout has, or {DEMO_MODEL}.",
+        show_default=False,
+    ),
 ]
 
 _ON_DEVICE = ".tflite"
 
 
-def open_model(path: Path | None) -> "Seq2Seq":
-    """Load the model at `path`, or the demo's.
+def default_model() -> Path:
+    """Return the model that translates where none is named: the one that is shipped, else the demo's.
+
+    Raises:
+        FileNotFoundError: There is neither.
+    """
+    for path in (SHIPPED_MODEL, DEMO_MODEL):
+        if path.is_file():
+            return path
+    raise FileNotFoundError("no model: name one with --model, or make one with `keras-s2s demo`")
+
+
+def open_model(path: Path) -> "Seq2Seq":
+    """Load the model at `path`.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -32,10 +53,6 @@ def open_model(path: Path | None) -> "Seq2Seq":
     """
     if on_device(path):
         raise ValueError(f"{path}: an exported model, which only translates: name the .keras file that it came from")
-    if path is None:
-        if not DEMO_MODEL.is_file():
-            raise FileNotFoundError("no model: name one with --model, or make one with `keras-s2s demo`")
-        path = DEMO_MODEL
     if not path.is_file():  # said at once, before the seconds that TensorFlow takes to load
         raise FileNotFoundError(f"{path}: no such model file")
     with err.status(f"loading {path}"):
@@ -44,9 +61,9 @@ def open_model(path: Path | None) -> "Seq2Seq":
         return load(path)
 
 
-def on_device(path: Path | None) -> bool:
+def on_device(path: Path) -> bool:
     """Return whether a model is for `open_on_device`."""
-    return path is not None and path.suffix == _ON_DEVICE
+    return path.suffix == _ON_DEVICE
 
 
 def open_on_device(path: Path) -> "LiteRTTranslator":

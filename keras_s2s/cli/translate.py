@@ -11,7 +11,7 @@ import typer
 from keras_s2s.cli import search_options, server_option
 from keras_s2s.cli.console import err, out
 from keras_s2s.cli.drawing import draw as draw_labels
-from keras_s2s.cli.model_option import Model, on_device, open_model, open_on_device
+from keras_s2s.cli.model_option import Model, default_model, on_device, open_model, open_on_device
 from keras_s2s.translation import Hypothesis, Translator
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ def translate(
 
     Texts come from the arguments, from --input, or from a pipe. On a terminal with none of them, a
     conversation begins: type a text, read its translation, end with Ctrl-D. The model is a file, or
-    one that a server runs: --server localhost:8500 --model-name en_es. A model that labels each token, as
+    one that a server runs: --server localhost:8500 --model-name en_es; without either a model for English and
+    Spanish answers, where one is at hand. A model that labels each token, as
     one of protein structure does, has its answers drawn on a terminal; --draw does so anywhere.
     """
     if texts and input:
@@ -104,9 +105,9 @@ def translate(
     if server is not None:
         _refuse(options, "the search of a served model is chosen when it is exported")
         answer = _by_export(server_option.open_server(server, batch_size, **server_options), n_best)
-    elif model is not None and on_device(model):
+    elif on_device(model := model or default_model()):
         _refuse(server_options, "needs --server HOST:PORT")
-        _refuse(options, "the search of a .tflite file is chosen when it is exported")
+        _refuse(options, f"the search of {model.name} was chosen when it was exported; a .keras file takes it")
         translator = open_on_device(model)
         answer = _by_export(translator, n_best)
         labels = translator.manifest["search"].get("match_length", False)

@@ -5,25 +5,27 @@ import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 
 import keras_s2s
-from keras_s2s.config import SearchConfig
 from keras_s2s.evaluation import metrics
 from keras_s2s.evaluation.error_rates import ErrorRates, error_rates
 from keras_s2s.evaluation.labels import Labels, score_labels
 from keras_s2s.extras import explained
 from keras_s2s.translation import Translator
 
+if TYPE_CHECKING:
+    from keras_s2s.config import SearchConfig
+
 Measure = Literal["translation", "labels", "error_rates"]
 """What outputs are measured by: as translations; label by label, where they are exactly as long as their sources; or by
 their wrong tokens, as pronunciations are."""
 
 
-def usual_measure(search: SearchConfig) -> Measure:
+def usual_measure(search: "SearchConfig") -> Measure:
     """Return what the outputs of a search are measured by where nothing else is asked for."""
     return "labels" if search.match_length else "translation"
 
@@ -200,7 +202,7 @@ def evaluate(
     )
 
 
-def describe_search(search: SearchConfig) -> str:
+def describe_search(search: "SearchConfig") -> str:
     """Return a `SearchConfig` in words, with the settings that its method obeys and no others."""
     obeyed = {
         "greedy": (),

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -36,6 +37,7 @@ class FakeModel:
 @pytest.fixture
 def model(monkeypatch):
     fake = FakeModel()
+    monkeypatch.setattr("keras_s2s.cli.translate.default_model", lambda: Path("fake.keras"))
     for command in ("translate", "evaluate"):
         monkeypatch.setattr(f"keras_s2s.cli.{command}.open_model", lambda path: fake)
     return fake
