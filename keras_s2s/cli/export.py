@@ -1,6 +1,7 @@
 """`keras-s2s export`: a trained model for TensorFlow Serving, or for phones, boards and browsers."""
 
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -9,6 +10,7 @@ import typer
 from keras_s2s.cli import search_options
 from keras_s2s.cli.console import err, out, quiet_import
 from keras_s2s.cli.model_option import open_model
+from keras_s2s.cli.text_lines import text_lines
 
 if TYPE_CHECKING:
     from keras_s2s.seq2seq import Seq2Seq
@@ -17,6 +19,17 @@ app = typer.Typer(help="Export a model: for TensorFlow Serving, or for a device.
 
 MEGABYTE = 1_000_000
 
+# As many as int8 is fitted to.
+MOST_SAMPLES = 500
+
+Samples = Annotated[
+    Path | None,
+    typer.Option(
+        help=f"A file of texts like those to come, one a line: the export is compared on the first {MOST_SAMPLES}, and "
+        "int8 is fitted to them. Left out: random ones.",
+        show_default=False,
+    ),
+]
 KerasFile = Annotated[Path, typer.Argument(help="A .keras file.")]
 
 
@@ -27,6 +40,7 @@ def saved_model(
     version: Annotated[int | None, typer.Option(min=0, help="Left out: one more than the highest there is.")] = None,
     n_best: Annotated[int, typer.Option(min=1, help="Answers that the signature `beam` gives.")] = 4,
     max_batch: Annotated[int, typer.Option(min=1, help="Most texts in one request.")] = 1024,
+    samples: Samples = None,
     beam: search_options.Beam = None,
     length_penalty: search_options.LengthPenalty = None,
     coverage_penalty: search_options.CoveragePenalty = None,
@@ -39,6 +53,7 @@ def saved_model(
     written beside it: what it says of data, evaluation and recipe is read from the folder of the
     model's training run, if MODEL is still in it (evaluation.json: keras-s2s evaluate --json).
     """
+    texts = _read_samples(samples)
     loaded = open_model(model)
     search = search_options.choose_search(
         loaded.search,
@@ -59,6 +74,7 @@ def saved_model(
             search=search,
             n_best=n_best,
             max_batch=max_batch,
+            samples=texts,
             facts=run_facts(loaded, model),
         )
     _tell(written, "a fresh process gives the model's answers")
@@ -72,6 +88,7 @@ def tflite(
         Literal["float16", "int8"] | None,
         typer.Option(help="Smaller weights: float16 halves the file, int8 quarters it and changes some answers."),
     ] = None,
+    samples: Samples = None,
     beam: search_options.Beam = None,
     length_penalty: search_options.LengthPenalty = None,
     coverage_penalty: search_options.CoveragePenalty = None,
@@ -82,6 +99,7 @@ def tflite(
 
     `keras-s2s translate --model FILE` runs it without TensorFlow.
     """
+    texts = _read_samples(samples)
     loaded = open_model(model)
     search = search_options.choose_search(
         loaded.search,
@@ -96,7 +114,7 @@ def tflite(
             from keras_s2s.deploy.device.tflite import export_tflite
             from keras_s2s.deploy.run_facts import run_facts
         evaluation = run_facts(loaded, model).get("evaluation")
-        written = export_tflite(loaded, file, quantize=quantize, search=search, evaluation=evaluation)
+        written = export_tflite(loaded, file, quantize=quantize, search=search, samples=texts, evaluation=evaluation)
     _tell(written, _agreement(written))
 
 
@@ -113,6 +131,10 @@ def export_all(model: "Seq2Seq", folder: Path, samples: Sequence[str]) -> None:
         on_device = export_tflite(model, folder / "model.tflite", samples=samples, evaluation=evaluation)
     _tell(served, "for TensorFlow Serving; a fresh process gives the model's answers")
     _tell(on_device, f"for devices; {_agreement(on_device)}")
+
+
+def _read_samples(path: Path | None) -> list[str] | None:
+    return None if path is None else list(islice(text_lines(path), MOST_SAMPLES))
 
 
 def _agreement(file: Path) -> str:

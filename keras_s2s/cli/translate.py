@@ -12,6 +12,7 @@ from keras_s2s.cli import search_options, server_option
 from keras_s2s.cli.console import err, out
 from keras_s2s.cli.drawing import draw as draw_labels
 from keras_s2s.cli.model_option import Model, default_model, on_device, open_model, open_on_device
+from keras_s2s.cli.text_lines import text_lines
 from keras_s2s.translation import Hypothesis, Translator
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def translate(
     if not texts and not input and sys.stdin.isatty():
         _converse(answer, show)
     else:
-        _emit(answer, texts or _lines(input), batch_size, show)
+        _emit(answer, texts or text_lines(input), batch_size, show)
 
 
 def _by_keras(loaded: "Seq2Seq", n_best: int | None, options: dict[str, Any]) -> Answer:
@@ -193,22 +194,6 @@ def _converse(answer: Answer, show: Print) -> None:
             return
         if text.strip():
             _emit(answer, [text], 1, show)
-
-
-def _lines(path: Path | None) -> Iterator[str]:
-    """Yield the lines of a file or of standard input, as UTF-8; only a line feed ends a line.
-
-    Raises:
-        ValueError: A line is not UTF-8; the message names it.
-    """
-    from_pipe = path is None or str(path) == "-"
-    name = "standard input" if from_pipe else str(path)
-    with sys.stdin.buffer if from_pipe or path is None else path.open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            try:
-                yield line.rstrip(b"\r\n").decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                raise ValueError(f"{name}:{number}: not UTF-8 ({error.reason}); convert it first") from None
 
 
 def _format_n_best(hypotheses: list[Hypothesis]) -> str:

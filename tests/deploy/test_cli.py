@@ -32,13 +32,25 @@ def test_export_saved_model(keras_file, tmp_path, monkeypatch):
 
 def test_export_tflite(keras_file, tmp_path):
     file = tmp_path / "en_es.tflite"
-    text = invoke("export", "tflite", keras_file, file, "--quantize", "float16", "--beam", 3, "--max-length", 9)
+    samples = tmp_path / "samples.txt"
+    samples.write_text("the red cat sees the dog\nthe dog sees the fish\n" * 300, encoding="utf-8")
+    options = ("--quantize", "float16", "--beam", 3, "--max-length", 9, "--samples", samples)
+    text = invoke("export", "tflite", keras_file, file, *options)
     assert str(file) in text
-    assert "MB): of 4" in text
+    assert "MB): of 500 texts, as the model: " in text
     manifest = LiteRTTranslator(file).manifest
     assert manifest["weights"] == "float16"
     assert (manifest["search"]["method"], manifest["search"]["beam_size"]) == ("beam", 3)
     assert manifest["limits"]["max_target_length"] == 9
+
+
+def test_samples_that_are_not_there(keras_file, tmp_path):
+    absent = ("--samples", str(tmp_path / "absent.txt"))
+    for kind, name in (("saved-model", "en_es"), ("tflite", "en_es.tflite")):
+        with pytest.raises(FileNotFoundError):
+            CliRunner().invoke(
+                app, ["export", kind, str(keras_file), str(tmp_path / name), *absent], catch_exceptions=False
+            )
 
 
 def test_all_exports(model, saved_model, tflite, sentences, monkeypatch, capsys, tmp_path):
@@ -66,7 +78,7 @@ def test_translate_on_the_device(tflite, model):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("translate", "--beam", 2, "x"), "--beam: the search of a .tflite file is chosen"),
+        (("translate", "--beam", 2, "x"), "--beam: the search of tiny.tflite was chosen when it was exported"),
         (("translate", "--length-penalty", 0, "x"), "--length-penalty: the search"),
         (("translate", "--sample", "x"), "--sample: the search"),
     ],

@@ -18,6 +18,7 @@ from keras_s2s.deploy.device.litert import LiteRTTranslator
 from keras_s2s.deploy.device.manifest import Associated, read_files, write_with_files
 from keras_s2s.deploy.device.mobile_module import MobileModule
 from keras_s2s.deploy.device.rounding import round_weights
+from keras_s2s.deploy.device.shared_grids import share_grids
 from keras_s2s.deploy.device.vectors import vector_texts, write_vectors
 from keras_s2s.deploy.export_search import choose_searches
 from keras_s2s.deploy.server.saved_model import require_tensorflow
@@ -126,7 +127,7 @@ def _convert(module: MobileModule, folder: Path, quantize: Quantize | None) -> b
             lines[0] if lines else type(error).__name__,
         )
         raise ValueError(f"the model does not convert to TFLite, and no file was written: {cause.strip()}") from error
-    return flatbuffer
+    return share_grids(flatbuffer) if quantize == "int8" else flatbuffer
 
 
 def _compare(
