@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 DEMO_OUTPUT = Path("demo_output")
 DEMO_MODEL = DEMO_OUTPUT / "model.keras"
 
-# English to Spanish; a checkout has it.
-SHIPPED_MODEL = Path(__file__).parents[2] / "saved_models" / "en_es" / "en_es.tflite"
+# English to Spanish: what a checkout has, and what the package brings.
+SHIPPED_MODELS = (
+    Path(__file__).parents[2] / "saved_models" / "en_es" / "en_es.tflite",
+    Path(__file__).parents[1] / "shipped" / "tiny_en_es.tflite",
+)
 
 Model = Annotated[
     Path | None,
@@ -24,7 +27,7 @@ Model = Annotated[
         "--model",
         "-m",
         envvar="KERAS_S2S_MODEL",
-        help=f"A .keras or .tflite file; left out: the English-Spanish one that a checkout has, or {DEMO_MODEL}.",
+        help="A .keras or .tflite file; left out: the English-Spanish one that is shipped.",
         show_default=False,
     ),
 ]
@@ -33,12 +36,12 @@ _ON_DEVICE = ".tflite"
 
 
 def default_model() -> Path:
-    """Return the model that translates where none is named: the one that is shipped, else the demo's.
+    """Return the model that translates where none is named: the best one that is shipped.
 
     Raises:
-        FileNotFoundError: There is neither.
+        FileNotFoundError: None is there.
     """
-    for path in (SHIPPED_MODEL, DEMO_MODEL):
+    for path in SHIPPED_MODELS:
         if path.is_file():
             return path
     raise FileNotFoundError("no model: name one with --model, or make one with `keras-s2s demo`")

@@ -102,20 +102,18 @@ def test_text_that_is_not_utf8(fail, model, tmp_path):
 def test_a_missing_model_is_said_before_tensorflow_loads(fail, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("KERAS_S2S_MODEL", raising=False)
-    monkeypatch.setattr(model_option, "SHIPPED_MODEL", tmp_path / "absent.tflite")
+    monkeypatch.setattr(model_option, "SHIPPED_MODELS", ())
     assert fail("translate", "hello")[0].startswith("no model: name one with --model")
     assert fail("translate", "hello", "-m", "x.keras")[0] == "x.keras: no such model file"
 
 
-def test_the_shipped_model_is_the_default_and_the_demos_in_its_place(fail, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_the_best_shipped_model_is_the_default(fail, tmp_path, monkeypatch):
     monkeypatch.delenv("KERAS_S2S_MODEL", raising=False)
-    model_option.DEMO_MODEL.parent.mkdir()
-    model_option.DEMO_MODEL.write_bytes(b"not a model")
-    monkeypatch.setattr(model_option, "SHIPPED_MODEL", tmp_path / "en_es.tflite")
-    assert fail("translate", "hello")[0].startswith("demo_output/model.keras: not a readable .keras file")
-    model_option.SHIPPED_MODEL.write_bytes(b"not a model")
-    assert fail("translate", "hello")[0].startswith(f"{model_option.SHIPPED_MODEL}: ")
+    best, small = paths = (tmp_path / "en_es.tflite", tmp_path / "tiny_en_es.tflite")
+    monkeypatch.setattr(model_option, "SHIPPED_MODELS", paths)
+    for path in (small, best):
+        path.write_bytes(b"not a model")
+        assert fail("translate", "hello")[0].startswith(f"{path}: ")
     assert "en_es.tflite was chosen when it was exported" in fail("translate", "--beam", 3, "hello")[0]
 
 

@@ -1,0 +1,71 @@
+"""The models in saved_models/: what they answer, what they weigh, and what a plain installation does with one."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from keras_s2s import LiteRTTranslator
+
+ROOT = Path(__file__).parents[1]
+MODELS = ROOT / "saved_models"
+NAMES = ("en_es", "tiny_en_es")
+FILES = ("en_es/en_es.tflite", "en_es/en_es_float16.tflite", "tiny_en_es/tiny_en_es.tflite")
+
+PHRASES = {
+    "Let's go!": "¡Vamos!",
+    "LET'S GO!": "¡Vamos!",
+    "let's go": "vamos",
+    "Let's go": "vamos",
+    "LET'S GO": "vamos",
+    "Where is the station?": "¿Dónde está la estación?",
+}
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_they_translate(file):
+    translator = LiteRTTranslator(MODELS / file)
+    assert translator.translate(list(PHRASES)) == list(PHRASES.values())
+
+
+def test_sizes():
+    for name in NAMES:
+        assert sum(path.stat().st_size for path in (MODELS / name).rglob("*") if path.is_file()) < 75_000_000
+    assert (MODELS / "en_es" / "en_es.tflite").stat().st_size < 10_000_000
+    assert (MODELS / "tiny_en_es" / "tiny_en_es.tflite").stat().st_size < 4_000_000
+
+
+@pytest.mark.parametrize("card", ["README.md", *(f"{name}/MODEL_CARD.md" for name in NAMES)])
+def test_cards_name_the_data_and_its_licence(card):
+    text = (MODELS / card).read_text(encoding="utf-8")
+    for part in ("CC BY 2.0 FR", "tatoeba.org", "manythings.org/anki"):
+        assert part in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_cards_say_how_good_the_model_is(name):
+    card = json.loads((MODELS / name / "model_card.json").read_text(encoding="utf-8"))
+    assert card["evaluation"]["sentences"] == 2000
+    assert "tatoeba-en-es test" in card["evaluation"]["signature"]
+    assert card["recipe"]["data"]["also"] == ["everyday.tsv"] * 3
+
+
+@pytest.mark.slow
+def test_a_plain_installation_answers_at_once(tmp_path):
+    """A wheel, in an environment of its own without any extra, outside the checkout."""
+    build = dict(os.environ, PIP_CONSTRAINT=str(ROOT / "constraints.txt"))
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", tmp_path, ROOT], check=True, env=build)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    (wheel,) = tmp_path.glob("*.whl")
+    subprocess.run([*pip, "--python", python, "install", wheel], check=True, env=build)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("KERAS_S2S")}
+    command = [python.with_name("keras-s2s"), "translate", *PHRASES]
+    answer = subprocess.run(command, check=True, capture_output=True, encoding="utf-8", cwd=tmp_path, env=environment)
+    assert answer.stdout.splitlines() == list(PHRASES.values())
+    absent = subprocess.run([python, "-c", "import tensorflow"], check=False, capture_output=True)
+    assert absent.returncode == 1
