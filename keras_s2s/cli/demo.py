@@ -9,7 +9,6 @@ import typer
 from rich.table import Table
 
 from keras_s2s.cli.console import err, out, progress_bar, quiet_import
-from keras_s2s.cli.model_option import DEMO_MODEL, DEMO_OUTPUT
 from keras_s2s.cli.train import Settings, parse_settings
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ GREETINGS = ("Let's go!", "let's go")
 
 
 def demo(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the result.")] = DEMO_OUTPUT,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the result.")] = Path("demo_output"),
     settings: Settings = None,
 ) -> None:
     """Train a two-layer LSTM encoder-decoder from English to Spanish; translate sentences it never saw."""
@@ -39,7 +38,7 @@ def demo(
 
     err.print(f"Training on {name}; {len(test):,} sentences that it never sees are kept for the test.")
     model = train(config, output, resume=False)
-    saved = output / DEMO_MODEL.name
+    saved = output / "model.keras"
     _show(model, test, name)
     out.print(f"\nThe model: {saved}; try: keras-s2s translate --model {saved}", highlight=False, soft_wrap=True)
 

@@ -11,10 +11,6 @@ if TYPE_CHECKING:
     from keras_s2s.deploy.device.litert import LiteRTTranslator
     from keras_s2s.seq2seq import Seq2Seq
 
-# Where `keras-s2s demo` leaves its model.
-DEMO_OUTPUT = Path("demo_output")
-DEMO_MODEL = DEMO_OUTPUT / "model.keras"
-
 # English to Spanish: what a checkout has, and what the package brings.
 SHIPPED_MODELS = (
     Path(__file__).parents[2] / "saved_models" / "en_es" / "en_es.tflite",

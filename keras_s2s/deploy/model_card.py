@@ -43,8 +43,9 @@ def model_card(
     Args:
         model: The model.
         facts: What it does not know of itself, as mappings, any of which may be missing: `data` (`name`, `description`,
-            `licence`, `attribution`, `url`), `evaluation` (as `Evaluation.to_dict` gives it) and `recipe` (the tables
-            `data` and `training` of its run's configuration). `run_facts` reads them from a run's folder.
+            `licence`, `attribution`, `url`, and `also`, the names of further files), `evaluation` (as
+            `Evaluation.to_dict` gives it) and `recipe` (the tables `data` and `training` of its run's configuration).
+            `run_facts` reads them from a run's folder.
         name: What the model is called.
         search: The search that the export was made with.
         export: What the export says of itself: its `kind` in words, its `bytes` on disk, and as far as there are such

@@ -34,6 +34,7 @@ def _data(card: Mapping[str, Any]) -> Iterator[str]:
     yield from _table(
         ("trained on", data.get("name", UNKNOWN)),
         *((key, data[key]) for key in ("description", "url") if key in data),
+        *(("and on", file) for file in data.get("also", ())),
         ("licence of the data", data.get("licence", UNKNOWN)),
         ("to be named by whoever publishes the model", data.get("attribution", UNKNOWN)),
     )

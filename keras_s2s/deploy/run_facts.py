@@ -44,16 +44,18 @@ def run_facts(model: "Seq2Seq", file: Path) -> dict[str, Any]:
 
 
 def _data(config: DataConfig) -> dict[str, Any]:
-    """Return name, licence and so on of a named data set; of files, only what they are called."""
+    """Return name, licence and so on of a named data set; of files, these beside it too, what they are called."""
+    also = {"also": sorted({Path(path).name for path in config.also})} if config.also else {}
     info = DATASETS.get(config.name or "")
     if info is None:
-        return {"name": config.name or Path(config.train or "").name}
+        return {"name": config.name or Path(config.train or "").name, **also}
     return {
         "name": info.name,
         "description": info.description,
         "licence": info.licence,
         "attribution": info.attribution or "nobody",
         "url": info.url,
+        **also,
     }
 
 

@@ -60,6 +60,17 @@ def test_a_run_tells_data_evaluation_and_recipe(model, run, evaluation):
     assert "unknown" not in section(text, "Data") + section(text, "Evaluation") + section(text, "Recipe").lower()
 
 
+def test_further_files_are_named(model, run):
+    config = RunConfig(
+        data=DataConfig(name="phrasebook-en-es", also=("a/terms.tsv", "a/terms.tsv")), model=model.config
+    )
+    (run / "config.toml").write_text(dump_config(config), encoding="utf-8")
+    card = card_of(model, run_facts(model, run / "model.keras"))
+    assert card["data"]["also"] == ["terms.tsv"]
+    assert section(to_markdown(card), "Data").count("| and on | terms.tsv |") == 1
+    assert card["recipe"]["data"]["also"] == ["terms.tsv", "terms.tsv"]
+
+
 class ByHeart:
     def __init__(self, answers):
         self.answers = answers
