@@ -4,16 +4,20 @@ The file is a TFRecord of `tensorflow.serving.PredictionLog`. The few fields tha
 that an export needs no tensorflow-serving-api.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.framework.tensor_pb2 import TensorProto
 
 PLACE = Path("assets.extra") / "tf_serving_warmup_requests"
 BATCH_SIZES = (1, 2, 8, 32, 64)
 """Up to what the clients send at once unless they are told otherwise."""
+
+_MOST_STATE = 16 << 20
+"""Most bytes of state in a warm-up step: a client's own loop sends all of it anew with each token."""
 
 # Field numbers of tensorflow_serving/apis/{prediction_log,predict,model}.proto; all are messages or strings.
 _LOG_PREDICT = 6
@@ -41,21 +45,23 @@ def write_warmup(folder: Path, texts: Sequence[str], step: Mapping[str, tf.Tenso
 
 def _requests(
     texts: Sequence[str], step: Mapping[str, tf.TensorSpec], max_batch: int
-) -> Iterator[tuple[str, dict[str, np.ndarray[Any, Any]]]]:
+) -> Iterator[tuple[str, dict[str, TensorProto]]]:
     encoded = [text.encode() for text in texts if text.strip()] or [b"a"]
+    row = sum(x.dtype.size * math.prod(x.shape[1:]) for x in step.values())  # bytes
     for size in (size for size in BATCH_SIZES if size <= max_batch):
-        batch = np.array((encoded * size)[:size], object)
+        batch = tf.make_tensor_proto(np.array((encoded * size)[:size], object))
         for signature in ("serving_default", "beam", "encode"):
             yield signature, {"texts": batch}
-        # Ones serve: the token is `<EOS>` then, and a source at least one token long.
-        yield "decode_step", {n: np.ones((size, *x.shape[1:]), x.dtype.as_numpy_dtype) for n, x in step.items()}
+        if size * row <= _MOST_STATE:
+            # Ones serve: the token is `<EOS>` then, and a source at least one token long. Each tensor is written as a
+            # single one and the shape that it fills.
+            yield "decode_step", {n: tf.make_tensor_proto(1, x.dtype, (size, *x.shape[1:])) for n, x in step.items()}
 
 
-def _prediction_log(signature: str, inputs: Mapping[str, np.ndarray[Any, Any]]) -> bytes:
+def _prediction_log(signature: str, inputs: Mapping[str, TensorProto]) -> bytes:
     request = _field(_REQUEST_MODEL, _field(_MODEL_SIGNATURE, signature.encode()))
-    for name, array in inputs.items():
-        tensor = tf.make_tensor_proto(array).SerializeToString()
-        request += _field(_REQUEST_INPUTS, _field(_KEY, name.encode()) + _field(_VALUE, tensor))
+    for name, tensor in inputs.items():
+        request += _field(_REQUEST_INPUTS, _field(_KEY, name.encode()) + _field(_VALUE, tensor.SerializeToString()))
     return _field(_LOG_PREDICT, _field(_PREDICT_REQUEST, request))
 
 

@@ -19,7 +19,7 @@ from keras_s2s.decoding.outputs import NEVER
 from keras_s2s.deploy.export_search import choose_searches
 from keras_s2s.deploy.server import fresh_check
 from keras_s2s.deploy.server import saved_model as module
-from keras_s2s.deploy.server.warmup import PLACE
+from keras_s2s.deploy.server.warmup import PLACE, write_warmup
 
 pytestmark = pytest.mark.filterwarnings("ignore:the source has")
 
@@ -154,6 +154,16 @@ def test_warmup_records_run(saved_model, signatures):
         assert all(array.shape[0] == size for array in outputs.values())
         seen.add((request.model_spec.signature_name, size))
     assert seen == {(name, size) for name in signatures for size in (1, 2, 8, 32, 64)}
+    assert (saved_model / PLACE).stat().st_size < 40_000
+
+
+def test_warmup_of_long_sources_stays_small(tmp_path):
+    """A protein's memory is megabytes; 64 of them would be more than a server takes in a request."""
+    step = {"token": tf.TensorSpec([None], tf.int32), "memory": tf.TensorSpec([None, 1704, 256], tf.float32)}
+    write_warmup(tmp_path, ["MKTAYIAKQR"], step, max_batch=64)
+    assert (tmp_path / PLACE).stat().st_size < 40_000
+    steps = [request["memory"].shape for request in _warmup_requests(tmp_path) if "memory" in request]
+    assert steps == [(size, 1704, 256) for size in (1, 2, 8)]
 
 
 def _prediction_log():
