@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,6 +22,9 @@ The in-graph tokeniser's time grows with the square of a run of unknown characte
 of a server for a minute, past every deadline. Every form of a tokeniser makes the same cut, so that all of them answer
 alike.
 """
+
+SPACE = "\u2581"
+"""What SentencePiece writes for a space in its pieces."""
 
 # A longer line than this takes no part in learning the pieces; it is still encoded.
 _LONGEST_LINE = 16_384
@@ -118,14 +122,62 @@ class Tokenizer:
         ids: list[list[int]] = self._processor.EncodeAsIds(list(texts))
         return ids
 
-    def decode(self, batch: Iterable[Sequence[int]]) -> list[str]:
-        """Return the text of each row of ids, up to its first `<EOS>`."""
-        rows = [_until_eos(ids) for ids in batch]
-        return self._processor.DecodeIds(rows) if rows else []
+    def surfaces(self, texts: Sequence[str], limit: int) -> list[list[str]]:
+        """Return the pieces of source texts as they are copied into an output, of unknown tokens their text too.
 
-    def pieces(self, ids: Sequence[int]) -> tuple[str, ...]:
-        """Return the pieces that ids stand for, up to the first `<EOS>`."""
-        return tuple(self._processor.IdToPiece(_until_eos(ids)))
+        Of words the space before them is left out: whether there is one is the target tokeniser's affair.
+
+        Args:
+            texts: Texts.
+            limit: As of `encode`, with whose ids the pieces agree in number, but for `<EOS>`.
+        """
+        rows = self._processor.EncodeAsPieces([text[: CHARACTERS_A_TOKEN * limit] for text in texts])
+        space = SPACE if self.writes_words else ""
+        return [[piece.removeprefix(space) for piece in row[: limit - 1]] for row in rows]
+
+    @cached_property
+    def writes_words(self) -> bool:
+        """Whether each piece is a word with the space before it, as those of the kind `word` are."""
+        return all(piece.startswith(SPACE) for piece in self._processor.IdToPiece([*range(UNKNOWN + 1, len(self))]))
+
+    def decode(self, batch: Iterable[Sequence[int]], surfaces: Sequence[Sequence[str]] | None = None) -> list[str]:
+        """Return the text of each row of ids, up to its first `<EOS>`.
+
+        Args:
+            batch: Rows of ids. One from `len(self)` on is the copy of a source token, whose position is the rest.
+            surfaces: Of each row's source, as its tokeniser's `surfaces` gives them; left out, nothing is copied.
+        """
+        rows = [_until_eos(ids) for ids in batch]
+        if not rows:
+            return []
+        if surfaces is None:
+            return self._processor.DecodeIds(rows)
+        texts = self._processor.DecodeIds([self.without_copies(ids) for ids in rows])
+        return [self._put_in(*row) for row in zip(texts, rows, surfaces, strict=True)]
+
+    def _put_in(self, text: str, ids: list[int], surfaces: Sequence[str]) -> str:
+        """Return a text with what is copied in the place of what an unknown token is written as."""
+        copied = [self._copy(i, surfaces).replace(SPACE, " ") for i in ids if i >= len(self)]
+        if not copied:
+            return text
+        # No piece has these characters: normalisation replaces the one that the unknown token is written as.
+        parts = zip(text.split(self._processor.DecodeIds([UNKNOWN])), [*copied, ""], strict=True)
+        whole = "".join(part + copy for part, copy in parts)
+        return whole.removeprefix(" ") if self.writes_words else whole
+
+    def _copy(self, token: int, surfaces: Sequence[str]) -> str:
+        """Return the piece that a copy stands for."""
+        return SPACE * self.writes_words + surfaces[token - len(self)]
+
+    def without_copies(self, ids: Sequence[int]) -> list[int]:
+        """Return ids as the decoder reads them: the unknown token in the place of each copy."""
+        return [UNKNOWN if i >= len(self) else i for i in ids]
+
+    def pieces(self, ids: Sequence[int], surfaces: Sequence[str] = ()) -> tuple[str, ...]:
+        """Return the pieces that ids stand for, up to the first `<EOS>`; for copies see `decode`."""
+        ids = _until_eos(ids)
+        pieces = self._processor.IdToPiece(self.without_copies(ids))
+        return tuple(p if i < len(self) else self._copy(i, surfaces) for i, p in zip(ids, pieces, strict=True))
 
     def __eq__(self, other: Any) -> bool:
         """Two tokenisers are equal if their models are, to the byte."""

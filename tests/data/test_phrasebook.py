@@ -9,21 +9,10 @@ from itertools import chain, combinations
 
 import pytest
 
-from keras_s2s.data import phrasebook
+from keras_s2s.data import phrase_grammar, phrasebook
 from keras_s2s.data.corpus import Pair, Splits
-from keras_s2s.data.phrasebook import (
-    Grammar,
-    Word,
-    bare,
-    capitalise,
-    casual,
-    digest,
-    load_everyday,
-    load_grammar,
-    load_phrasebook,
-    one_answer_each,
-    parse_word,
-)
+from keras_s2s.data.phrase_grammar import Grammar, Word, capitalise, digest, parse_word
+from keras_s2s.data.phrasebook import bare, casual, load_everyday, load_grammar, load_phrasebook, one_answer_each
 
 CHECKSUM = "e1b3d9e834d241ea"
 
@@ -347,7 +336,7 @@ def test_a_word_is_read_with_its_agreement() -> None:
     assert adjective.shape("", "es", keys) == "rojas"
     assert verb.shape("present", "en", usted) == "eat"
     assert verb.shape("present", "es", usted) == "come"
-    with pytest.raises(phrasebook.MissingFormError, match="no form 'past'"):
+    with pytest.raises(phrase_grammar.MissingFormError, match="no form 'past'"):
         verb.shape("past", "es", usted)
 
 
@@ -404,10 +393,10 @@ def test_a_broken_line_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_words_never_meet_themselves_or_their_foes() -> None:
     me = parse_word("me", {"es": "me", "not_with": ["I"]})
     i = parse_word("I", {"es": "", "person": "yo"})
-    assert not phrasebook.compatible(me, [i])
-    assert not phrasebook.compatible(i, [me])
-    assert not phrasebook.compatible(i, [i])
-    assert phrasebook.compatible(me, [parse_word("she", {"es": "ella"})])
+    assert not phrase_grammar.compatible(me, [i])
+    assert not phrase_grammar.compatible(i, [me])
+    assert not phrase_grammar.compatible(i, [i])
+    assert phrase_grammar.compatible(me, [parse_word("she", {"es": "ella"})])
 
 
 def test_text_helpers() -> None:
