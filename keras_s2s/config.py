@@ -31,8 +31,8 @@ class TokenizerConfig:
         vocabulary_size: Number of ids. Exact for `unigram`; an upper limit for `char` and `word`.
         lowercase: Fold case before anything else.
         character_coverage: Share of the training text's characters that get an id of their own; the rest becomes
-            unknown, and is never written; of a `word` tokeniser so does each word that holds such a character. Below
-            1 for scripts of thousands of characters, or noisy text.
+            unknown, and is never written but by `SearchConfig.copy_unknown`; of a `word` tokeniser so does each word
+            that holds such a character. Below 1 for scripts of thousands of characters, or noisy text.
     """
 
     kind: Literal["unigram", "char", "word"] = "unigram"
@@ -180,6 +180,9 @@ class TrainingConfig:
         clip_norm: Bound on the gradient's global norm; 0 switches it off.
         weight_decay: AdamW's decoupled weight decay; 0 is plain Adam.
         label_smoothing: Probability mass spread evenly over the vocabulary (Szegedy et al. 2016).
+        input_noise: Share of the tokens that the decoder reads in training which are random ones of the batch (unigram
+            noise; Xie et al. 2017, arXiv:1703.02573). For targets that go on as they were, as the labels of a protein
+            do: a decoder that reads right ones alone learns to repeat what it has written.
         mixed_precision: Compute in bfloat16, keep weights in float32.
         jit_compile: Compile training steps with XLA.
         deterministic: Only deterministic kernels, so that a resumed run ends with the very weights of an
@@ -206,6 +209,7 @@ class TrainingConfig:
     clip_norm: Annotated[float, Field(ge=0)] = 1.0
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     label_smoothing: Share = 0.1
+    input_noise: Annotated[float, Field(ge=0, le=1)] = 0.0
     mixed_precision: bool = False
     jit_compile: bool = True
     deterministic: bool = False
@@ -236,6 +240,9 @@ class SearchConfig:
         no_repeat_ngram: Write no sequence of this many tokens twice in one output; 0 allows it.
         match_length: Write exactly as many tokens as the source has, as a protein's structure does; probabilities are
             then divided among what is allowed.
+        copy_unknown: Where the model would write an unknown word, copy the source token that got most attention at that
+            step (Luong et al. 2015, https://aclanthology.org/P15-1002); without it the likeliest known token is
+            written. For a model with attention, whose target tokeniser left words or characters out.
         max_length: Limit of the output in tokens, `<EOS>` included; left out, the model's own.
     """
 
@@ -249,6 +256,7 @@ class SearchConfig:
     seed: Annotated[int, Field(ge=0)] = 0
     no_repeat_ngram: Annotated[int, Field(ge=0)] = 0
     match_length: bool = False
+    copy_unknown: bool = False
     max_length: Count | None = None
 
     @model_validator(mode="after")

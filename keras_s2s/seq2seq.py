@@ -19,8 +19,8 @@ from keras_s2s.decoding.runtime import search_all
 from keras_s2s.decoding.search import require_fitting
 from keras_s2s.model.losses import Perplexity, SmoothedCrossentropy, TokenAccuracy
 from keras_s2s.model.network import build_network
-from keras_s2s.text_ids import prefix_ids, source_ids, target_ids
-from keras_s2s.translation import Alignment, Hypothesis
+from keras_s2s.text_ids import prefix_ids, source_ids, source_surfaces, target_ids
+from keras_s2s.translation import Alignment, Hypothesis, require_texts
 
 
 @keras.saving.register_keras_serializable("keras_s2s")
@@ -132,11 +132,12 @@ class Seq2Seq(keras.Model):
             ValueError: A text is longer than the model's limit and `config.overlong` is `error`; or there are not as
                 many prefixes as texts, or one is longer than an output may be, or has an unknown character.
         """
-        search = search or self.search
+        texts, search = require_texts(texts), search or self.search
         if search.method == "sample":
             search = replace(search, beam_size=1)  # the first draw is the answer: make no others
-        best = (hypotheses[0] for hypotheses in self._search(texts, search, batch_size, prefixes, place))
-        return self.target_tokenizer.decode([tokens for tokens, _ in best])
+        best = [hypotheses[0] for hypotheses in self._search(texts, search, batch_size, prefixes, place)]
+        surfaces = source_surfaces(self.source_tokenizer, texts, self.config, search)
+        return self.target_tokenizer.decode([tokens for tokens, _ in best], surfaces)
 
     def n_best(
         self,
@@ -158,6 +159,7 @@ class Seq2Seq(keras.Model):
             prefixes: The beginning of each text's outputs, as in `translate`.
             place: How many texts came before these, as in `translate`.
         """
+        texts = require_texts(texts)
         if search is None:
             search = self.search if self.search.method != "greedy" else replace(self.search, method="beam")
         if n is not None and n > search.beam_size:
@@ -165,11 +167,15 @@ class Seq2Seq(keras.Model):
         found = self._search(texts, search, batch_size, prefixes, place)
         if search.method == "sample":  # the draws come in the order of their noise
             found = [sorted(draws, key=lambda draw: draw[1], reverse=True) for draws in found]
-        return [[self._hypothesis(*hypothesis) for hypothesis in hypotheses[:n]] for hypotheses in found]
+        copied = source_surfaces(self.source_tokenizer, texts, self.config, search)
+        return [
+            [self._hypothesis(surfaces, *hypothesis) for hypothesis in hypotheses[:n]]
+            for surfaces, hypotheses in zip(copied, found, strict=True)
+        ]
 
-    def _hypothesis(self, tokens: list[int], log_prob: float) -> Hypothesis:
+    def _hypothesis(self, surfaces: Sequence[str], tokens: list[int], log_prob: float) -> Hypothesis:
         tokenizer = self.target_tokenizer
-        return Hypothesis(tokenizer.decode([tokens])[0], tokenizer.pieces(tokens), log_prob)
+        return Hypothesis(tokenizer.decode([tokens], [surfaces])[0], tokenizer.pieces(tokens, surfaces), log_prob)
 
     def score(self, sources: Sequence[str], targets: Sequence[str]) -> list[float]:
         """Return the log-probability of each target, given its source (forced scoring).

@@ -21,6 +21,13 @@ def source_ids(tokenizer: Tokenizer, texts: Sequence[str], config: ModelConfig) 
     return limited_ids(tokenizer, require_texts(texts), config.max_source_length, config.overlong, stacklevel=5)
 
 
+def source_surfaces(
+    tokenizer: Tokenizer, texts: Sequence[str], config: ModelConfig, search: SearchConfig
+) -> Sequence[Sequence[str]]:
+    """Return what a search may copy of each source text, as `Tokenizer.decode` takes it; nothing where it does not."""
+    return tokenizer.surfaces(texts, config.max_source_length) if search.copy_unknown else [()] * len(texts)
+
+
 def target_ids(tokenizer: Tokenizer, texts: Sequence[str], sources: Rows, config: ModelConfig) -> Rows:
     """Return the ids of the sources' targets as a search writes them: `<EOS>` at the end unless they fill the limit.
 

@@ -1,6 +1,8 @@
 """What every test folder shares: TensorFlow kept quiet, the data folder, and skips that fail in CI."""
 
+import functools
 import os
+import random
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,21 @@ def architecture(request):
     return request.param
 
 
+# Between them they have every option but `dot`; the folder's other tests export the classic model, reversed.
+EXPORTED_ALWAYS = ("general", "window", "everything")
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(options, id=name, marks=() if name in EXPORTED_ALWAYS else pytest.mark.slow)
+        for name, options in ARCHITECTURES.items()
+    ]
+)
+def exported_architecture(request):
+    """Each set of model options in turn, for what takes long: most are slow tests, few go with the fast ones."""
+    return request.param
+
+
 @pytest.fixture(scope="session")
 def phrases():
     """Six pairs, enough for word tokenisers."""
@@ -92,6 +109,72 @@ def trained(make_model, phrases):
     model.compile(keras.optimizers.Adam(0.02), jit_compile=False)
     model.fit(model.batches(phrases, batch_tokens=64, buckets=1), epochs=80, verbose=0)
     return model
+
+
+RECIPES = sorted((Path(__file__).parents[1] / "configs").glob("*.toml"))
+
+
+@pytest.fixture(params=RECIPES, ids=[path.stem for path in RECIPES])
+def recipe(request):
+    """Each file in `configs/` in turn."""
+    return request.param
+
+
+def _spelled(alphabet, write):
+    """Made-up words, the same at each call, with what `write` makes of them."""
+    draw = random.Random(0)
+    words = dict.fromkeys("".join(draw.choices(alphabet, k=draw.randint(2, 9))) for _ in range(240))
+    return [(word, write(word)) for word in words]
+
+
+def _phrases():
+    from keras_s2s.data.phrasebook import load_phrasebook
+
+    short = [pair for pair in load_phrasebook().train if len(pair.source.split()) < 5]
+    return [(pair.source, pair.target) for pair in short[::5][:240]]
+
+
+STATES = dict.fromkeys("AELKMQR", "H") | dict.fromkeys("VIFYWTC", "E") | dict.fromkeys("GPDNSH", "C")
+SMALL_DATA = {
+    "tatoeba-en-es": _phrases,
+    "protein-secondary-structure": lambda: _spelled(list(STATES), lambda chain: "".join(map(STATES.get, chain))),
+    "cmudict": lambda: _spelled("abdeiklmnoprstu", lambda word: " ".join(word.upper())),
+}
+"""For each data set that a recipe names, some pairs of its kind that need no download."""
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory):
+    """A function that gives the folder of a recipe's model, hardly trained, and of all its exports, made once.
+
+    Model and search are the recipe's own, to the last unit, but for the vocabularies, which the few pairs limit.
+    """
+    import keras
+
+    from keras_s2s import Pair, Seq2Seq, export_saved_model, export_tflite
+    from keras_s2s.config import load_config
+    from keras_s2s.model.losses import SmoothedCrossentropy
+
+    @functools.cache
+    def exported(recipe):
+        config = load_config(recipe)
+        sides = [side for side in ("source", "target") if getattr(config.model, f"{side}_tokenizer").kind == "unigram"]
+        config = load_config(recipe, {f"model.{side}_tokenizer.vocabulary_size": 200 for side in sides})
+        pairs = [Pair(*pair) for pair in SMALL_DATA[config.data.name]()]
+        keras.utils.set_random_seed(0)
+        model = Seq2Seq.from_pairs(pairs, config.model, search=config.search)
+        loss = SmoothedCrossentropy(config.training.label_smoothing)
+        model.compile(keras.optimizers.Adam(5e-3, global_clipnorm=1.0), loss, jit_compile=False)
+        model.fit(model.batches(pairs, batch_tokens=600, buckets=1), epochs=3, verbose=0)
+        folder = tmp_path_factory.mktemp(recipe.stem)
+        model.save(folder / "model.keras")
+        samples = [pair.source for pair in pairs[:40]]
+        export_saved_model(model, folder / "saved_model", samples=samples)
+        for weights, quantize in {"float32": None, "float16": "float16", "int8": "int8"}.items():
+            export_tflite(model, folder / f"{recipe.stem}_{weights}.tflite", quantize=quantize, samples=samples)
+        return folder
+
+    return exported
 
 
 @pytest.fixture(scope="session")

@@ -39,6 +39,7 @@ def evaluate(
     length_penalty: search_options.LengthPenalty = None,
     coverage_penalty: search_options.CoveragePenalty = None,
     no_repeat_ngram: search_options.NoRepeatNgram = None,
+    copy_unknown: search_options.CopyUnknown = None,
     max_length: search_options.MaxLength = None,
 ) -> None:
     """Translate a data set and print how good the answers are: as translations, by labels or by wrong tokens."""
@@ -51,6 +52,7 @@ def evaluate(
         length_penalty=length_penalty,
         coverage_penalty=coverage_penalty,
         no_repeat_ngram=no_repeat_ngram,
+        copy_unknown=copy_unknown,
         max_length=max_length,
     )
     loaded.search = search

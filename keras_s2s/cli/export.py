@@ -45,6 +45,7 @@ def saved_model(
     length_penalty: search_options.LengthPenalty = None,
     coverage_penalty: search_options.CoveragePenalty = None,
     no_repeat_ngram: search_options.NoRepeatNgram = None,
+    copy_unknown: search_options.CopyUnknown = None,
     max_length: search_options.MaxLength = None,
 ) -> None:
     """Write a SavedModel for TensorFlow Serving: strings in, strings out.
@@ -61,6 +62,7 @@ def saved_model(
         length_penalty=length_penalty,
         coverage_penalty=coverage_penalty,
         no_repeat_ngram=no_repeat_ngram,
+        copy_unknown=copy_unknown,
         max_length=max_length,
     )
     with err.status(f"writing and verifying {folder}"):
@@ -93,6 +95,7 @@ def tflite(
     length_penalty: search_options.LengthPenalty = None,
     coverage_penalty: search_options.CoveragePenalty = None,
     no_repeat_ngram: search_options.NoRepeatNgram = None,
+    copy_unknown: search_options.CopyUnknown = None,
     max_length: search_options.MaxLength = None,
 ) -> None:
     """Write one file for phones, boards and browsers (LiteRT), the tokenisers inside.
@@ -107,6 +110,7 @@ def tflite(
         length_penalty=length_penalty,
         coverage_penalty=coverage_penalty,
         no_repeat_ngram=no_repeat_ngram,
+        copy_unknown=copy_unknown,
         max_length=max_length,
     )
     with err.status(f"writing and verifying {file}"):

@@ -21,6 +21,14 @@ NoRepeatNgram = Annotated[
     int | None,
     typer.Option(min=0, help="Write no N tokens twice in one answer; 0 allows it.", rich_help_panel=_PANEL),
 ]
+CopyUnknown = Annotated[
+    bool | None,
+    typer.Option(
+        help="Copy the source token with most attention where the model would write an unknown one.",
+        rich_help_panel=_PANEL,
+        show_default=False,
+    ),
+]
 Sample = Annotated[bool, typer.Option("--sample", help="Draw at random.", rich_help_panel=_PANEL)]
 Temperature = Annotated[float | None, typer.Option(help="Sampling: divides the logits.", rich_help_panel=_PANEL)]
 TopK = Annotated[
@@ -42,6 +50,7 @@ def choose_search(
     length_penalty: float | None = None,
     coverage_penalty: float | None = None,
     no_repeat_ngram: int | None = None,
+    copy_unknown: bool | None = None,
     sample: bool = False,
     temperature: float | None = None,
     top_k: int | None = None,
@@ -67,7 +76,8 @@ def choose_search(
     for name, value in ranked.items():
         if value is not None and method != "beam":
             raise ValueError(f"--{name.replace('_', '-')} needs --beam")
-    others = {"beam_size": beam, "no_repeat_ngram": no_repeat_ngram, "max_length": max_length}
+    others: dict[str, Any] = {"beam_size": beam, "max_length": max_length}
+    others |= {"no_repeat_ngram": no_repeat_ngram, "copy_unknown": copy_unknown}
     given = {**others, **ranked, **drawn}
     changes = {name: value for name, value in given.items() if value is not None}
     return from_dict(SearchConfig, to_dict(default) | {"method": method} | changes, origin="search")

@@ -46,6 +46,7 @@ def verify(
     length_penalty: search_options.LengthPenalty = None,
     coverage_penalty: search_options.CoveragePenalty = None,
     no_repeat_ngram: search_options.NoRepeatNgram = None,
+    copy_unknown: search_options.CopyUnknown = None,
     max_length: search_options.MaxLength = None,
 ) -> None:
     """Compare the answers of exported models with those of the .keras file that they were made from.
@@ -65,6 +66,7 @@ def verify(
         length_penalty=length_penalty,
         coverage_penalty=coverage_penalty,
         no_repeat_ngram=no_repeat_ngram,
+        copy_unknown=copy_unknown,
         max_length=max_length,
     )
     with quiet_import():

@@ -7,7 +7,7 @@ from keras import ops
 from keras_s2s.data.tokenizer import EOS, PAD
 from keras_s2s.decoding.coverage import cover, log_coverage
 from keras_s2s.decoding.lstm import State
-from keras_s2s.decoding.outputs import NEVER, Outputs, Step, is_eos, repeat_rows, write_at
+from keras_s2s.decoding.outputs import NEVER, Outputs, Step, is_eos, repeat_rows, write_at, written
 
 
 def beam_search(
@@ -42,7 +42,7 @@ def beam_search(
         return ops.logical_and(time < limit, ops.logical_not(ops.all(finished)))
 
     def body(time: Any, finished: Any, token: Any, tokens: Any, score: Any, length: Any, state: State) -> Any:
-        log_probs, following, attention = step(ops.reshape(token, (-1,)), state)
+        log_probs, following, attention, copies = step(ops.reshape(token, (-1,)), state)
         # No more than `width` tokens of a hypothesis can be kept: the rest of the vocabulary is left here.
         candidates = min(width, log_probs.shape[-1])
         gained, following_token = ops.top_k(log_probs, candidates)
@@ -70,7 +70,8 @@ def beam_search(
 
         finished = ops.logical_or(of_parents(finished), is_eos(token))
         score = ops.take_along_axis(ops.reshape(scores, (-1, width * candidates)), best, axis=1)
-        tokens = write_at(of_parents(tokens), time, token)
+        copies = None if copies is None else of_parents(ops.reshape(copies, (-1, width)))
+        tokens = write_at(of_parents(tokens), time, written(token, copies))
         state = {name: ops.take(x, rows, axis=0) for name, x in following.items()}
         return time + 1, finished, token, tokens, score, of_parents(length), state
 

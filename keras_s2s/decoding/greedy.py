@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_s2s.data.tokenizer import EOS, PAD
 from keras_s2s.decoding.lstm import State
-from keras_s2s.decoding.outputs import Outputs, Step, is_eos, write_at
+from keras_s2s.decoding.outputs import Outputs, Step, is_eos, write_at, written
 
 
 def greedy_search(step: Step, state: State, finished: Any, limit: int) -> Outputs:
@@ -23,11 +23,11 @@ def greedy_search(step: Step, state: State, finished: Any, limit: int) -> Output
         return ops.logical_and(time < limit, ops.logical_not(ops.all(finished)))
 
     def body(time: Any, token: Any, finished: Any, tokens: Any, score: Any, state: State) -> tuple[Any, ...]:
-        log_probs, state, _ = step(token, state)
+        log_probs, state, _, copies = step(token, state)
         best, token = ops.top_k(log_probs, 1)  # top_k, as argmax does not convert to TFLite
         token = ops.where(finished, PAD, ops.cast(token[:, 0], "int32"))
         score = ops.where(finished, score, score + best[:, 0])
-        tokens = write_at(tokens, time, token)
+        tokens = write_at(tokens, time, written(token, copies))
         return time + 1, token, ops.logical_or(finished, is_eos(token)), tokens, score, state
 
     batch = ops.shape(finished)[0]

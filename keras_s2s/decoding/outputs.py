@@ -17,11 +17,14 @@ class Choice(NamedTuple):
         state: The state after the step.
         attention: The share of attention that each source position got; `None` where the model has no attention.
             `[batch, source time]`
+        copies: What is written where the unknown token is picked, as `copying.copies` gives it; `None` where it may
+            not be picked. `[batch]`
     """
 
     log_probs: Any
     state: State
     attention: Any = None
+    copies: Any = None
 
 
 Step = Callable[[Any, State], Choice]
@@ -35,7 +38,8 @@ class Outputs(NamedTuple):
     """The hypotheses that a search found, best first.
 
     Attributes:
-        tokens: Ids up to `<EOS>`, then 0. `[batch, hypotheses, limit]`, int32
+        tokens: Ids up to `<EOS>`, then 0; an id from the vocabulary's size on is the copy of a source token, whose
+            position is the rest. `[batch, hypotheses, limit]`, int32
         log_probs: Log-probability of each hypothesis; below `NEVER / 2` where there is none. `[batch, hypotheses]`
     """
 
@@ -43,12 +47,24 @@ class Outputs(NamedTuple):
     log_probs: Any
 
 
-def next_log_probs(logits: Any) -> Any:
-    """Return log-probabilities in which padding and the unknown token are never picked. `[batch, vocabulary]`"""
+def next_log_probs(logits: Any, unknown: bool = False) -> Any:
+    """Return log-probabilities in which padding is never picked. `[batch, vocabulary]`
+
+    Args:
+        logits: Of the next token. `[batch, vocabulary]`
+        unknown: Whether the unknown token may be picked.
+    """
     ids = ops.arange(ops.shape(logits)[-1], dtype="int32")
-    reserved = ops.logical_or(ops.equal(ids, PAD), ops.equal(ids, UNKNOWN))
+    reserved = ops.equal(ids, PAD)
+    if not unknown:
+        reserved = ops.logical_or(reserved, ops.equal(ids, UNKNOWN))
     # A sum, as LiteRT adds three times as fast as it selects.
     return logits - ops.logsumexp(logits, axis=-1, keepdims=True) + NEVER * ops.cast(reserved, logits.dtype)
+
+
+def written(token: Any, copies: Any) -> Any:
+    """Return what stands in the output for tokens that were picked: for the unknown one, what is copied."""
+    return token if copies is None else ops.where(ops.equal(token, UNKNOWN), copies, token)
 
 
 def write_at(buffer: Any, time: Any, token: Any) -> Any:

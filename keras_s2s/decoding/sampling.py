@@ -7,7 +7,7 @@ from keras import ops
 from keras_s2s.config import SearchConfig
 from keras_s2s.data.tokenizer import EOS, PAD
 from keras_s2s.decoding.lstm import State
-from keras_s2s.decoding.outputs import Outputs, Step, is_eos, repeat_rows, write_at
+from keras_s2s.decoding.outputs import Outputs, Step, is_eos, repeat_rows, write_at, written
 
 
 def sample_search(step: Step, state: State, finished: Any, noise: Any, config: SearchConfig) -> Outputs:
@@ -33,11 +33,11 @@ def sample_search(step: Step, state: State, finished: Any, noise: Any, config: S
         return ops.logical_and(time < limit, ops.logical_not(ops.all(finished)))
 
     def body(time: Any, token: Any, finished: Any, tokens: Any, score: Any, state: State) -> tuple[Any, ...]:
-        log_probs, state, _ = step(token, state)
+        log_probs, state, _, copies = step(token, state)
         token = ops.where(finished, PAD, _draw(log_probs, ops.take(noise, time, axis=1), config))
         gained = ops.take_along_axis(log_probs, ops.expand_dims(token, 1), axis=1)[:, 0]
         score = ops.where(finished, score, score + gained)
-        tokens = write_at(tokens, time, token)
+        tokens = write_at(tokens, time, written(token, copies))
         return time + 1, token, ops.logical_or(finished, is_eos(token)), tokens, score, state
 
     finished = repeat_rows({"finished": finished}, draws)["finished"]

@@ -7,7 +7,8 @@ import numpy as np
 from keras import ops
 
 from keras_s2s.config import ModelConfig, SearchConfig
-from keras_s2s.data.tokenizer import EOS, PAD
+from keras_s2s.data.tokenizer import EOS, PAD, UNKNOWN
+from keras_s2s.decoding.copying import copyable
 from keras_s2s.decoding.coverage import cover, log_coverage
 from keras_s2s.decoding.inference import encode, step
 from keras_s2s.decoding.lstm import Weights
@@ -70,8 +71,9 @@ def closest_decisions(
     """Return how near a greedy or beam search came to keeping another hypothesis: the narrowest margin for each source.
 
     A margin is, at each step, the difference in rank between the last hypothesis kept and the first one dropped, and at
-    the end also that between the best and the second. Another order of the same floating-point additions changes an
-    answer only where the narrowest margin is of their rounding's size.
+    the end also that between the best and the second; where the best has the copy of a source token, it is also the
+    difference in attention to the next one. Another order of the same floating-point additions changes an answer only
+    where the narrowest margin is of their rounding's size.
 
     Args:
         weights: The trained arrays.
@@ -98,9 +100,9 @@ def _margins(weights: Weights, sources: Sequence[Ids], model: ModelConfig, searc
     score = np.where(np.arange(width) == 0, 0.0, NEVER) + np.zeros((batch, 1))  # one beam is alive at the start
     length, best = np.zeros((batch, width), np.int64), np.zeros((batch, width + 1))
     finished = np.zeros((batch, width), bool) | (source_length <= 1)[:, np.newaxis]
-    narrowest = np.full(batch, np.inf)
+    narrowest, leads = np.full(batch, np.inf), np.full((batch, width), np.inf)
     for _ in range(output_limit(model, search)):
-        found, following, attention = next_choice(token.reshape(-1), state)
+        found, following, attention, copies = next_choice(token.reshape(-1), state)
         log_probs = ops.convert_to_numpy(found).astype(np.float64).reshape(batch, width, -1)
         log_probs[finished] = NEVER
         log_probs[finished, PAD] = 0
@@ -119,6 +121,10 @@ def _margins(weights: Weights, sources: Sequence[Ids], model: ModelConfig, searc
         margin = np.where(scores[:, -1] > NEVER / 2, best[:, -2] - best[:, -1], np.inf)  # else nothing was dropped
         narrowest[going] = np.minimum(narrowest, margin)[going]
         rows, token = np.divmod(order[:, :width], log_probs.shape[2])
+        if copies is not None:
+            ahead = _attention_lead(attention, np.repeat(source_length, width)).reshape(batch, width)
+            before, copied = (np.take_along_axis(x, rows, axis=1) for x in (leads, np.minimum(leads, ahead)))
+            leads = np.where(token == UNKNOWN, copied, before)
         token, score = token.astype(np.int32), scores[:, :width]
         length = np.take_along_axis(length, rows, axis=1)
         finished = np.take_along_axis(finished, rows, axis=1) | (token == EOS)
@@ -129,7 +135,13 @@ def _margins(weights: Weights, sources: Sequence[Ids], model: ModelConfig, searc
     if width > 1:
         decided = source_length > 1
         narrowest[decided] = np.minimum(narrowest, best[:, 0] - best[:, 1])[decided]
-    return narrowest
+    return np.minimum(narrowest, leads[:, 0])
+
+
+def _attention_lead(attention: Any, length: Any) -> Any:
+    """Return how much more attention the token to copy got than the next one; infinite where there is no other."""
+    least, most = np.sort(ops.convert_to_numpy(copyable(attention, length)), axis=1)[:, -2:].T
+    return np.where(least < 0, np.inf, most - least)
 
 
 def _largest(values: Any, count: int) -> Any:

@@ -7,6 +7,7 @@ from keras import ops
 from keras_s2s.config import ModelConfig, SearchConfig
 from keras_s2s.decoding.beam import beam_search
 from keras_s2s.decoding.constraints import append, begin_with, match_length, no_repeated_ngram
+from keras_s2s.decoding.copying import copies
 from keras_s2s.decoding.coverage import nothing_covered
 from keras_s2s.decoding.greedy import greedy_search
 from keras_s2s.decoding.inference import encode, step
@@ -74,20 +75,21 @@ def begin(
         state["written"] = ops.zeros((ops.shape(length)[0], output_limit(model, config)), "int32")
     if config.method == "beam" and config.coverage_penalty:
         state["coverage"] = nothing_covered(length, ops.shape(source)[1])
-    lengths = ops.repeat(length, beams) if config.match_length else None
+    lengths = ops.repeat(length, beams) if config.match_length or config.copy_unknown else None
     prefixes = None if prefix is None else ops.repeat(prefix, beams, axis=0)
 
     def next_choice(token: Any, state: State) -> Choice:
         logits, following, attention = step(weights, token, state, memory, model, beams=beams)
-        log_probs = own = next_log_probs(logits)
+        log_probs = own = next_log_probs(logits, config.copy_unknown)
         if config.match_length:
-            log_probs = next_log_probs(match_length(logits, state["position"], lengths))
+            log_probs = next_log_probs(match_length(logits, state["position"], lengths), config.copy_unknown)
         if config.no_repeat_ngram:
             following["written"] = append(state["written"], token)
             log_probs = no_repeated_ngram(log_probs, following["written"], config.no_repeat_ngram)
         if prefixes is not None:
             log_probs = begin_with(log_probs, own, state["position"], prefixes)
-        return Choice(log_probs, following, attention)
+        copied = copies(attention, lengths, logits.shape[-1]) if config.copy_unknown else None
+        return Choice(log_probs, following, attention, copied)
 
     return next_choice, state
 
@@ -96,8 +98,13 @@ def require_fitting(model: ModelConfig, config: SearchConfig) -> None:
     """Check that a model has what a search looks at.
 
     Raises:
-        ValueError: The search counts attention, and the model has none.
+        ValueError: The search goes by attention, and the model has none.
     """
+    if config.copy_unknown and model.attention == "none":
+        raise ValueError(
+            "copy_unknown = true copies the source token that got most attention, and this model has none: set "
+            "copy_unknown = false, or train a model with attention = 'dot', 'general' or 'additive'"
+        )
     if config.coverage_penalty and model.attention == "none":
         raise ValueError(
             f"coverage_penalty = {config.coverage_penalty} counts how much attention each source token got, and this "

@@ -211,7 +211,7 @@ def describe_search(search: "SearchConfig") -> str:
     }[search.method]
     settings = [f"{name}={getattr(search, name)}" for name in obeyed]
     unusual: tuple[str, ...] = ("coverage_penalty",) if search.method == "beam" else ()
-    unusual += ("no_repeat_ngram", "match_length", "max_length")
+    unusual += ("no_repeat_ngram", "match_length", "copy_unknown", "max_length")
     settings += [f"{name}={getattr(search, name)}" for name in unusual if getattr(search, name)]
     return " ".join([search.method, *settings])
 

@@ -4,6 +4,7 @@ import os
 import pty
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from rich.text import Text
@@ -53,6 +54,8 @@ def test_search_options(invoke, model):
     assert model.calls[-1][1] == SearchConfig(method="beam", beam_size=5, length_penalty=0.6, max_length=9)
     invoke("translate", "a", "--beam", 2, "--coverage-penalty", 0.2, "--no-repeat-ngram", 3)
     assert model.calls[-1][1] == SearchConfig(method="beam", beam_size=2, coverage_penalty=0.2, no_repeat_ngram=3)
+    invoke("translate", "a", "--copy-unknown")
+    assert model.calls[-1][1] == SearchConfig(copy_unknown=True)
     options = ("--sample", "--temperature", 0.7, "--top-k", 5, "--top-p", 0.9, "--seed", 3)
     invoke("translate", "a", *options)
     assert model.calls[-1][1] == SearchConfig(method="sample", temperature=0.7, top_k=5, top_p=0.9, seed=3)
@@ -68,6 +71,9 @@ def test_the_models_own_search_is_the_default():
     own = SearchConfig(method="beam", beam_size=7, length_penalty=0.8)
     assert choose_search(own) == own
     assert choose_search(own, length_penalty=0.5).length_penalty == 0.5
+    copying = replace(own, copy_unknown=True)
+    assert choose_search(copying) == copying
+    assert choose_search(copying, copy_unknown=False) == own
     assert choose_search(own, beam=1) == SearchConfig(method="beam", beam_size=1, length_penalty=0.8)
 
 

@@ -8,10 +8,10 @@ from keras_s2s import LiteRTTranslator, SearchConfig, export_saved_model, export
 TEXTS = ["", "let's go", "to eat now", "to sleep go", "let's eat let's", "go to to sleep now", "let's xyz"]
 
 
-def test_both_exports_answer_as_the_model(make_model, architecture, tmp_path):
+def test_both_exports_answer_as_the_model(make_model, exported_architecture, tmp_path):
     import tensorflow as tf
 
-    model = make_model(**architecture, spread=2.5)
+    model = make_model(**exported_architecture, spread=2.5)
     search = SearchConfig(method="beam", beam_size=3)
     expected = model.translate(TEXTS, search)
     hypotheses = [[h.text for h in found] for found in model.n_best(TEXTS, search=search)]

@@ -1,13 +1,20 @@
 """What the tests of the page share: npm, models, a server, a browser, and strings of every kind."""
 
+import json
 import os
 import random
 import shutil
 import subprocess
 import sys
+from base64 import b64decode
 from pathlib import Path
 
 import pytest
+from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.select import Select
+from selenium.webdriver.support.wait import WebDriverWait
 
 SEED = 20
 
@@ -132,7 +139,7 @@ def model_folder(phrasebook, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def start_server(model_folder):
+def start_server():
     """A function that runs `keras-s2s web` and returns its process and the page's address."""
     processes = []
 
@@ -161,3 +168,136 @@ def screenshots(pytestconfig):
     folder = pytestconfig.rootpath / "build" / "web-screenshots"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+OPTIONS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1200,1100",
+)
+
+READ = """
+const ids = (list) => [...document.querySelectorAll(`#${list} li`)].map((li) => Number(li.dataset.id));
+const read = () => {
+  const translation = document.getElementById("translation");
+  const texts = (css) => [...document.querySelectorAll(css)].map((found) => found.textContent);
+  const shown = !document.getElementById("details").hidden;
+  return {
+    translation: translation.classList.contains("empty") ? "" : translation.textContent,
+    notice: document.getElementById("notice").textContent,
+    source: shown ? ids("source") : [],
+    target: shown ? ids("target") : [],
+    answers: shown ? texts(".answer .text") : [],
+    probabilities: shown ? texts(".answer .probability") : [],
+    facts: Object.fromEntries([...document.querySelectorAll("#facts div")].map(
+      (fact) => [fact.querySelector("dt").textContent, fact.querySelector("dd").textContent])),
+  };
+};
+"""
+TYPE = (
+    READ
+    + """
+const [typed, done] = arguments;
+const area = document.getElementById("text");
+const translation = document.getElementById("translation");
+delete translation.dataset.of;
+area.value = typed;
+area.dispatchEvent(new Event("input"));
+const look = () => translation.dataset.of === area.value ? done(read()) : setTimeout(look, 5);
+look();
+"""
+)
+
+
+class Browser:
+    """A browser that nobody has used yet, and what a user does with the page."""
+
+    patience = 60  # seconds
+
+    def __init__(self, profile: Path) -> None:
+        options = webdriver.ChromeOptions()
+        options.binary_location = shutil.which("chromium") or "chromium"
+        for option in (*OPTIONS, f"--user-data-dir={profile}"):
+            options.add_argument(option)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+        service = webdriver.ChromeService(shutil.which("chromedriver") or "chromedriver")
+        self.driver = webdriver.Chrome(options, service)
+        self.driver.set_script_timeout(self.patience)
+
+    def open(self, url):
+        self.driver.get(url)
+        self.wait_for_model()
+
+    def wait_for_model(self):
+        self.wait("a model", lambda: "Weights" in self.read()["facts"] or self.read()["notice"])
+
+    def wait(self, what, condition):
+        WebDriverWait(self.driver, self.patience, 0.05).until(lambda _: condition(), f"no {what}: {self.read()}")
+
+    def read(self):
+        return self.driver.execute_script(READ + "return read();")
+
+    def type(self, text):
+        return self.driver.execute_async_script(TYPE, text)
+
+    def choose(self, name):
+        Select(self.find("#model")).select_by_visible_text(name)
+        self.wait("other model", lambda: self.driver.current_url.endswith(f"#{name}"))
+        self.wait_for_model()
+
+    def find(self, css):
+        return self.driver.find_element(By.CSS_SELECTOR, css)
+
+    def press(self, *keys):
+        for key in keys:
+            ActionChains(self.driver).send_keys(key).perform()
+
+    def focused(self):
+        return self.driver.switch_to.active_element
+
+    def emulate(self, command, **settings):
+        self.driver.execute_cdp_cmd(f"Emulation.{command}", settings)
+
+    def scheme(self, value):
+        self.emulate("setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": value}])
+
+    def phone(self):
+        self.emulate("setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=2, mobile=True)
+
+    def picture(self, folder, name):
+        """Keep a picture of the whole page."""
+        height = self.driver.execute_script("return document.documentElement.scrollHeight")
+        width = self.driver.execute_script("return document.documentElement.clientWidth")
+        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+        shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"clip": clip, "captureBeyondViewport": True})
+        (folder / f"{name}.png").write_bytes(b64decode(shot["data"]))
+
+    def requests(self):
+        """Return the addresses of all requests since the last call."""
+        events = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
+        return [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+
+    def complaints(self):
+        """Return the errors in the console since the last call."""
+        return [e["message"] for e in self.driver.get_log("browser") if e["level"] == "SEVERE"]
+
+
+@pytest.fixture
+def browser(tmp_path):
+    browser = Browser(tmp_path / "profile")
+    yield browser
+    browser.driver.quit()
+
+
+@pytest.fixture(scope="session")
+def shared_browser(tmp_path_factory):
+    """A browser for several tests, which leave each page as it was."""
+    browser = Browser(tmp_path_factory.mktemp("browser") / "profile")
+    yield browser
+    browser.driver.quit()

@@ -4,150 +4,23 @@ import json
 import math
 import shutil
 import time
-from base64 import b64decode
 from pathlib import Path
 
 import numpy as np
 import pytest
-from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.select import Select
-from selenium.webdriver.support.wait import WebDriverWait
 
 from keras_s2s import LiteRTTranslator
-from keras_s2s.data.tokenizer import EOS
+from keras_s2s.data.tokenizer import EOS, UNKNOWN
 from keras_s2s.deploy.device.device_model import DeviceModel
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-PATIENCE = 60
 SENTENCES = 500
 LETTERS_LIMITS = {"tokens": 48, "characters": 64 * 48}
 SOURCE = "Ana has my coat."
-
-OPTIONS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1200,1100",
-)
-
-READ = """
-const ids = (list) => [...document.querySelectorAll(`#${list} li`)].map((li) => Number(li.dataset.id));
-const read = () => {
-  const translation = document.getElementById("translation");
-  const texts = (css) => [...document.querySelectorAll(css)].map((found) => found.textContent);
-  const shown = !document.getElementById("details").hidden;
-  return {
-    translation: translation.classList.contains("empty") ? "" : translation.textContent,
-    notice: document.getElementById("notice").textContent,
-    source: shown ? ids("source") : [],
-    target: shown ? ids("target") : [],
-    answers: shown ? texts(".answer .text") : [],
-    probabilities: shown ? texts(".answer .probability") : [],
-    facts: Object.fromEntries([...document.querySelectorAll("#facts div")].map(
-      (fact) => [fact.querySelector("dt").textContent, fact.querySelector("dd").textContent])),
-  };
-};
-"""
-TYPE = (
-    READ
-    + """
-const [typed, done] = arguments;
-const area = document.getElementById("text");
-const translation = document.getElementById("translation");
-delete translation.dataset.of;
-area.value = typed;
-area.dispatchEvent(new Event("input"));
-const look = () => translation.dataset.of === area.value ? done(read()) : setTimeout(look, 5);
-look();
-"""
-)
-
-
-class Browser:
-    """A browser that nobody has used yet, and what a user does with the page."""
-
-    def __init__(self, profile: Path) -> None:
-        options = webdriver.ChromeOptions()
-        options.binary_location = shutil.which("chromium") or "chromium"
-        for option in (*OPTIONS, f"--user-data-dir={profile}"):
-            options.add_argument(option)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-        service = webdriver.ChromeService(shutil.which("chromedriver") or "chromedriver")
-        self.driver = webdriver.Chrome(options, service)
-        self.driver.set_script_timeout(PATIENCE)
-
-    def open(self, url):
-        self.driver.get(url)
-        self.wait_for_model()
-
-    def wait_for_model(self):
-        self.wait("a model", lambda: "Weights" in self.read()["facts"] or self.read()["notice"])
-
-    def wait(self, what, condition):
-        WebDriverWait(self.driver, PATIENCE, 0.05).until(lambda _: condition(), f"no {what}: {self.read()}")
-
-    def read(self):
-        return self.driver.execute_script(READ + "return read();")
-
-    def type(self, text):
-        return self.driver.execute_async_script(TYPE, text)
-
-    def choose(self, name):
-        Select(self.find("#model")).select_by_visible_text(name)
-        self.wait("other model", lambda: self.driver.current_url.endswith(f"#{name}"))
-        self.wait_for_model()
-
-    def find(self, css):
-        return self.driver.find_element(By.CSS_SELECTOR, css)
-
-    def press(self, *keys):
-        for key in keys:
-            ActionChains(self.driver).send_keys(key).perform()
-
-    def focused(self):
-        return self.driver.switch_to.active_element
-
-    def emulate(self, command, **settings):
-        self.driver.execute_cdp_cmd(f"Emulation.{command}", settings)
-
-    def scheme(self, value):
-        self.emulate("setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": value}])
-
-    def phone(self):
-        self.emulate("setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=2, mobile=True)
-
-    def picture(self, folder, name):
-        """Keep a picture of the whole page."""
-        height = self.driver.execute_script("return document.documentElement.scrollHeight")
-        width = self.driver.execute_script("return document.documentElement.clientWidth")
-        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
-        shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"clip": clip, "captureBeyondViewport": True})
-        (folder / f"{name}.png").write_bytes(b64decode(shot["data"]))
-
-    def requests(self):
-        """Return the addresses of all requests since the last call."""
-        events = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
-        return [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
-
-    def complaints(self):
-        """Return the errors in the console since the last call."""
-        return [e["message"] for e in self.driver.get_log("browser") if e["level"] == "SEVERE"]
-
-
-@pytest.fixture
-def browser(tmp_path):
-    browser = Browser(tmp_path / "profile")
-    yield browser
-    browser.driver.quit()
 
 
 @pytest.fixture(scope="module")
@@ -318,6 +191,59 @@ def attention_in_python(model, shown):
     return rows
 
 
+@pytest.fixture(scope="module")
+def copying(start_server, phrasebook, tmp_path_factory):
+    """A page with two models that copy unknown words, unknown letters: untrained, and fond of their unknown token."""
+    import keras
+
+    from keras_s2s import ModelConfig, SearchConfig, Seq2Seq, TokenizerConfig, export_tflite
+
+    folder = tmp_path_factory.mktemp("copying")
+    for kind, size, coverage in (("word", 60, 1.0), ("char", 100, 0.98)):
+        keras.utils.set_random_seed(2)
+        tokenizer = TokenizerConfig(kind=kind, vocabulary_size=size, character_coverage=coverage)
+        sizes = {"units": 16, "embedding": 8, "layers": 1, "max_source_length": 24, "max_target_length": 12}
+        model = Seq2Seq.from_pairs(
+            phrasebook[:500],
+            ModelConfig(attention="dot", source_tokenizer=tokenizer, target_tokenizer=tokenizer, **sizes),
+        )
+        model.set_weights([weights * 3 for weights in model.get_weights()])
+        bias = model.get_layer("decoder_output").bias
+        bias.assign(bias + 4.0 * (np.arange(bias.shape[0]) == UNKNOWN))
+        export_tflite(model, folder / f"{kind}.tflite", search=SearchConfig(copy_unknown=True))
+    return folder, start_server(folder)[1]
+
+
+@pytest.mark.filterwarnings("ignore:the source has")
+@pytest.mark.parametrize("kind", ["word", "char"])
+def test_unknown_words_are_copied(browser, copying, kind, screenshots):
+    folder, url = copying
+    model = DeviceModel(folder / f"{kind}.tflite")
+    vectors = json.loads((folder / f"{kind}.vectors.json").read_text(encoding="utf-8"))["vectors"]
+    texts = [vector["text"] for vector in vectors[::2] if len(vector["source"]) > 1]
+    translator = LiteRTTranslator(folder / f"{kind}.tflite")
+    browser.open(f"{url}#{kind}")
+    written = 0
+    expected, several = translator.translate(texts), translator.n_best(texts)
+    for text, wanted, hypotheses in zip(texts, expected, several, strict=True):
+        shown = browser.type(text)
+        [(ids, _)] = model.search(shown["source"], "greedy")
+        assert shown["translation"] == wanted, text
+        assert shown["target"] == model.target_tokenizer.without_copies(without_end(ids)), text
+        assert set(shown["answers"]) == {wanted or "(nothing)", *(h.text or "(nothing)" for h in hypotheses)}, text
+        written += shown["target"].count(UNKNOWN)
+    assert written > len(texts) / 2
+    text = next(text for text, answer in zip(texts, expected, strict=True) if len(answer) > 3)
+    shown = browser.type(text)
+    labels = [found.text for found in browser.driver.find_elements(By.CSS_SELECTOR, "#target .unknown .id")]
+    assert labels == ["copied"] * shown["target"].count(UNKNOWN)
+    browser.find("#attention-switch").click()
+    browser.wait("picture", lambda: browser.driver.find_elements(By.CSS_SELECTOR, ".heat-map"))
+    assert len(browser.driver.find_elements(By.CSS_SELECTOR, ".heat-map tbody tr")) == len(shown["target"])
+    browser.picture(screenshots, f"copied-{kind}")
+    browser.find("#attention-switch").click()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("device", ["desktop", "phone"])
 def test_accessible_in_light_and_dark_on_desktop_and_phone(browser, url, axe, screenshots, scheme, device):
@@ -422,4 +348,4 @@ def test_typing_is_faster_than_translating(browser, url):
     start = time.monotonic()
     browser.press(text)
     browser.wait("last letter", lambda: browser.find("#translation").get_attribute("data-of") == text)
-    assert time.monotonic() - start < PATIENCE / 2
+    assert time.monotonic() - start < browser.patience / 2

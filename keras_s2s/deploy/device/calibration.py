@@ -1,12 +1,12 @@
 """What the products of a model are fed with: the moments that careful rounding goes by."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
-from keras_s2s.config import SearchConfig
 from keras_s2s.data.tokenizer import EOS, PAD
 from keras_s2s.decoding.inference import inference_weights
 from keras_s2s.decoding.runtime import pad_rows, search_all
@@ -48,7 +48,8 @@ def input_moments(model: "Seq2Seq", texts: Sequence[str]) -> dict[str, Array]:
 def _greedy_pairs(model: "Seq2Seq", texts: Iterable[str]) -> list[tuple[list[int], list[int]]]:
     """Return source ids, and the decoder's input ids up to the last token that it reads."""
     rows = [ids for ids in model.source_tokenizer.encode(list(texts), model.config.max_source_length) if len(ids) > 1]
-    found = dict(search_all(inference_weights(model), rows, model.config, SearchConfig(), BATCH))
+    search = replace(model.search, method="greedy", copy_unknown=False)
+    found = dict(search_all(inference_weights(model), rows, model.config, search, BATCH))
     # Without the last token, which is <EOS> or, at the limit, is never read.
     return [(row, [EOS, *found[i][0][0][:-1]]) for i, row in enumerate(rows)]
 

@@ -52,6 +52,7 @@ def describe(
             "coverage_penalty": search.coverage_penalty,
             "no_repeat_ngram": search.no_repeat_ngram,
             "match_length": search.match_length,
+            **({"copy_unknown": True} if search.copy_unknown else {}),  # files without it stay as they were
             "least_log_prob": NEVER / 2,
         },
         "signatures": signatures(flatbuffer),

@@ -12,7 +12,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from keras_s2s.data.source_limit import limited_ids
-from keras_s2s.data.tokenizer import EOS, PAD, Tokenizer
+from keras_s2s.data.tokenizer import EOS, PAD, UNKNOWN, Tokenizer
 from keras_s2s.deploy.device.manifest import read_files
 from keras_s2s.translation import require_texts
 
@@ -62,8 +62,24 @@ class DeviceModel:
             stacklevel=4,
         )
 
+    @property
+    def _copies(self) -> bool:
+        copies: bool = self.manifest["search"].get("copy_unknown", False)
+        return copies
+
+    def surfaces(self, texts: Sequence[str]) -> Sequence[Sequence[str]]:
+        """Return what may be copied of each text, as `Tokenizer.decode` takes it; nothing where this file copies none.
+
+        Args:
+            texts: Texts that `tokenize` takes.
+        """
+        limit = self.manifest["limits"]["max_source_length"]
+        return self.source_tokenizer.surfaces(texts, limit) if self._copies else [()] * len(texts)
+
     def search(self, ids: Sequence[int], method: Method) -> list[tuple[list[int], float]]:
         """Return the hypotheses of one source as (ids, log-probability), best first.
+
+        Where unknown words are copied, an id from the target's size on is the copy of a source token.
 
         Args:
             ids: The source's ids, as `tokenize` gives them.
@@ -76,7 +92,7 @@ class DeviceModel:
         return [(row[row != PAD].tolist(), float(p)) for row, p in zip(tokens, scores, strict=True) if p > least]
 
     def steps(self, ids: Sequence[int]) -> Iterator[int]:
-        """Yield the tokens of greedy search as they are found, `<EOS>` left out."""
+        """Yield the ids of greedy search as they are found, `<EOS>` left out; for copies see `search`."""
         if len(ids) == 1:
             return
         state, token = self.run("encode", self._source(ids)), EOS
@@ -91,7 +107,10 @@ class DeviceModel:
             token = int(log_probs.argmax())
             if token == EOS or (matches and position == len(ids) - 1):
                 return
-            yield token
+            if self._copies and token == UNKNOWN:
+                yield len(self.target_tokenizer) + int(outputs["attention"][0, : len(ids) - 1].argmax())
+            else:
+                yield token
             written.append(token)
             state = {name: outputs.get(name, array) for name, array in state.items()}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from keras_s2s.data.tokenizer import EOS
 from keras_s2s.deploy.device.device_model import DeviceModel, Method
-from keras_s2s.translation import Hypothesis
+from keras_s2s.translation import Hypothesis, require_texts
 
 
 class LiteRTTranslator:
@@ -49,9 +49,10 @@ class LiteRTTranslator:
             ValueError: `texts` is no list of Unicode texts, or one is longer than the limit of a model that refuses
                 those.
         """
-        method = self._method(method)
+        method, texts = self._method(method), require_texts(texts)
         rows = self._model.tokenize(texts)
-        return self._model.target_tokenizer.decode([self._model.search(row, method)[0][0] for row in rows])
+        found = [self._model.search(row, method)[0][0] for row in rows]
+        return self._model.target_tokenizer.decode(found, self._model.surfaces(texts))
 
     def n_best(self, texts: Sequence[str], n: int | None = None) -> list[list[Hypothesis]]:
         """Return up to `n` hypotheses of each text by beam search, best first.
@@ -71,8 +72,12 @@ class LiteRTTranslator:
                 f"n={n} is more than the beam of this file, which is {width} wide: export with "
                 f"search=SearchConfig(beam_size={n})"
             )
+        texts = require_texts(texts)
         rows = self._model.tokenize(texts)
-        return [[self._hypothesis(*found) for found in self._model.search(row, "beam")[:n]] for row in rows]
+        return [
+            [self._hypothesis(surfaces, *found) for found in self._model.search(row, "beam")[:n]]
+            for row, surfaces in zip(rows, self._model.surfaces(texts), strict=True)
+        ]
 
     def stream(self, text: str) -> Iterator[str]:
         """Yield a translation as it is decoded, by greedy search, a token's text at a time.
@@ -80,11 +85,12 @@ class LiteRTTranslator:
         Joined, the parts are `translate([text], "greedy")[0]`.
         """
         (row,) = self._model.tokenize([text])
+        surfaces = self._model.surfaces([text])
         ids: list[int] = []
         told = ""
         for token in self._model.steps(row):
             ids.append(token)
-            (text,) = self._model.target_tokenizer.decode([ids])
+            (text,) = self._model.target_tokenizer.decode([ids], surfaces)
             yield text[len(told) :]
             told = text
 
@@ -94,6 +100,6 @@ class LiteRTTranslator:
             raise ValueError(f"method is 'greedy' or 'beam', got {chosen!r}: a .tflite file has these two searches")
         return chosen
 
-    def _hypothesis(self, ids: list[int], log_prob: float) -> Hypothesis:
+    def _hypothesis(self, surfaces: Sequence[str], ids: list[int], log_prob: float) -> Hypothesis:
         tokenizer = self._model.target_tokenizer
-        return Hypothesis(tokenizer.decode([ids])[0], tokenizer.pieces(ids), log_prob)
+        return Hypothesis(tokenizer.decode([ids], [surfaces])[0], tokenizer.pieces(ids, surfaces), log_prob)

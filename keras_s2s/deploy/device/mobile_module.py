@@ -69,18 +69,20 @@ class MobileModule(tf.Module):
 
         Returns:
             `log_probs` of the next token, `[1, vocabulary]`, float32; the following state; where the model has
-            attention, the `attention` that each source position got, `[1, max_source_length]`, float32.
+            attention, the `attention` that each source position got, `[1, max_source_length]`, float32. The unknown
+            token may be picked where the searches copy unknown words: the caller then copies what attention points to.
         """
         state, memory = split_memory(arrays)
         logits, state, attention = step(self._weights(), token, state, memory, self._config)
         looked = {} if attention is None else {"attention": attention}
-        return {"log_probs": next_log_probs(logits), **state, **looked}
+        return {"log_probs": next_log_probs(logits, self._greedy.copy_unknown), **state, **looked}
 
     def greedy(self, source: Any, source_length: Any) -> dict[str, Any]:
         """Translate by greedy search.
 
         Returns:
-            `tokens` up to `<EOS>`, then 0, `[1, limit]`, int32; their `log_probs`, `[1]`, float32.
+            `tokens` up to `<EOS>`, then 0, those from the vocabulary's size on copies of source tokens, `[1, limit]`,
+            int32; their `log_probs`, `[1]`, float32.
         """
         outputs = self._search(source, source_length, self._greedy)
         return {"tokens": outputs.tokens[:, 0], "log_probs": outputs.log_probs[:, 0]}

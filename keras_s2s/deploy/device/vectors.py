@@ -10,10 +10,11 @@ the ids into text again, and compares each of the three with the file's own answ
      "greedy": {"tokens": [31, 1], "text": "¡Vamos!", "log_prob": -0.1034},
      "beam": [{"tokens": [31, 1], "text": "¡Vamos!", "log_prob": -0.1034}, …]}, …
 
-`source` and `tokens` end with 1, `<EOS>`, unless an output came to the length limit. A text that is `overlong` has more
-characters than the manifest's `max_source_characters`, or more tokens than `max_source_length`: its `source` has lost
-its end, but for `<EOS>`; where the manifest's `overlong` is `error` the text is refused, and `source`, `greedy` and
-`beam` are null.
+`source` and `tokens` end with 1, `<EOS>`, unless an output came to the length limit. Where the manifest's
+`search.copy_unknown` is true, one of the `tokens` from the target's number of pieces on is the copy of a source token,
+whose position is the rest. A text that is `overlong` has more characters than the manifest's `max_source_characters`,
+or more tokens than `max_source_length`: its `source` has lost its end, but for `<EOS>`; where the manifest's `overlong`
+is `error` the text is refused, and `source`, `greedy` and `beam` are null.
 """
 
 import json
@@ -80,17 +81,18 @@ def _vector(model: DeviceModel, text: str) -> dict[str, Any]:
     ((source, excess),) = read_sources(model.source_tokenizer, [text], limits["max_source_length"])
     if excess and limits["overlong"] == "error":
         return {"text": text, "overlong": True, "source": None, "greedy": None, "beam": None}
+    (surfaces,) = model.surfaces([text])
     return {
         "text": text,
         "overlong": excess is not None,
         "source": source,
-        "greedy": _answers(model, source, "greedy")[0],
-        "beam": _answers(model, source, "beam"),
+        "greedy": _answers(model, source, surfaces, "greedy")[0],
+        "beam": _answers(model, source, surfaces, "beam"),
     }
 
 
-def _answers(model: DeviceModel, source: list[int], method: Method) -> list[dict[str, Any]]:
+def _answers(model: DeviceModel, source: list[int], surfaces: Sequence[str], method: Method) -> list[dict[str, Any]]:
     return [
-        {"tokens": ids, "text": model.target_tokenizer.decode([ids])[0], "log_prob": round(log_prob, 4)}
+        {"tokens": ids, "text": model.target_tokenizer.decode([ids], [surfaces])[0], "log_prob": round(log_prob, 4)}
         for ids, log_prob in model.search(source, method)
     ]

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_text  # noqa: F401  registers the tokeniser's ops
 
-EOS = 1
+EOS, UNKNOWN = 1, 2
 WARMUP = "assets.extra/tf_serving_warmup_requests"
 
 
@@ -57,7 +58,9 @@ def _loop(signatures: Mapping[str, Any], texts: Any, steps: int) -> list[list[in
     token, rows = tf.fill([len(texts)], EOS), []
     for _ in range(steps):
         outputs = step(token=token, **state)
-        token = tf.where(ended, EOS, tf.argmax(outputs["log_probs"], axis=1, output_type=tf.int32))
+        # Where unknown words are copied their token may be picked; this client copies none.
+        log_probs = tf.where(tf.range(outputs["log_probs"].shape[1]) == UNKNOWN, -np.inf, outputs["log_probs"])
+        token = tf.where(ended, EOS, tf.argmax(log_probs, axis=1, output_type=tf.int32))
         ended |= token == EOS
         state |= {name: outputs[name] for name in state if name in outputs}
         rows.append(token.numpy().tolist())

@@ -62,10 +62,11 @@ class ServingModule(tf.Module):
             `translations`, `[batch]`, string; `log_probs` of their tokens and `<EOS>`, `[batch]`, float32; `lengths` in
             tokens without `<EOS>`, `[batch]`, int32.
         """
-        outputs = self._search(texts, self._searches.default)
+        outputs, surfaces = self._search(texts, self._searches.default)
         tokens = outputs.tokens[:, 0]  # [batch, limit]
+        write = self._target_tokenizer
         return {
-            "translations": self._target_tokenizer.decode(tokens),
+            "translations": write.decode(tokens) if surfaces is None else write.decode_copies(tokens, surfaces),
             "log_probs": outputs.log_probs[:, 0],
             "lengths": tf.reduce_sum(tf.cast(tokens > EOS, tf.int32), axis=1),
         }
@@ -82,14 +83,20 @@ class ServingModule(tf.Module):
             `""`) the rest are `""` with a log-probability of -1e9.
         """
         n = self._searches.n_best
-        outputs = self._search(texts, self._searches.beam)
+        outputs, surfaces = self._search(texts, self._searches.beam)
         tokens, log_probs = outputs.tokens[:, :n], outputs.log_probs[:, :n]
         found = log_probs > NEVER / 2
         tokens = tf.where(found[:, :, tf.newaxis], tokens, EOS)
-        translations = self._target_tokenizer.decode(tf.reshape(tokens, [-1, tokens.shape[2]]))
+        flat, write = tf.reshape(tokens, [-1, tokens.shape[2]]), self._target_tokenizer
+        if surfaces is None:
+            translations, pieces = write.decode(flat), write.pieces(tokens)
+        else:
+            surfaces = tf.repeat(surfaces, n, axis=0)
+            translations = write.decode_copies(flat, surfaces)
+            pieces = tf.reshape(write.pieces_with_copies(flat, surfaces), [-1, n])
         return {
             "translations": tf.reshape(translations, [-1, n]),
-            "pieces": self._target_tokenizer.pieces(tokens),
+            "pieces": pieces,
             "log_probs": tf.where(found, log_probs, NEVER),
         }
 
@@ -121,6 +128,8 @@ class ServingModule(tf.Module):
         Returns:
             `log_probs` of the next token, `[batch, vocabulary]`, float32; what changed of the state, by the same names;
             with attention also `attention`, the share of each source position, `[batch, max_source_length]`, float32.
+            Where unknown words are copied, 2, the unknown token, is as likely as the model holds it: what to write for
+            it is left to the client, who has `attention`.
         """
         token = self._checked(tf.ensure_shape(token, [None]))
         batch = tf.shape(token)[0]
@@ -136,11 +145,15 @@ class ServingModule(tf.Module):
         state, memory = split_memory(state)
         logits, following, attention = step(self._weights(), token, state, memory, self._config)
         seen = {} if attention is None else {"attention": attention}
-        return {"log_probs": next_log_probs(logits), **following, **seen}
+        return {"log_probs": next_log_probs(logits, self._searches.default.copy_unknown), **following, **seen}
 
-    def _search(self, texts: Any, config: SearchConfig) -> Outputs:
+    def _search(self, texts: Any, config: SearchConfig) -> tuple[Outputs, Any]:
+        """Return what a search finds and, where it copies unknown words, the sources' pieces."""
         source, length = self._tokenize(texts)
-        return search(self._weights(), source, length, self._config, config)
+        surfaces = None
+        if config.copy_unknown:
+            surfaces = self._source_tokenizer.surfaces(texts, self._config.max_source_length)
+        return search(self._weights(), source, length, self._config, config), surfaces
 
     def _tokenize(self, texts: Any) -> tuple[Any, Any]:
         """Return ids `[batch, time]`, cut at the model's limit, and their lengths `[batch]`."""

@@ -114,6 +114,6 @@ def _no_ties(model: "Seq2Seq", search: SearchConfig, different: Sequence[_Differ
     margins = closest_decisions(inference_weights(model), rows, model.config, search)
     wanted = model.target_tokenizer.encode([d[2] for d in different])
     got = model.target_tokenizer.encode([d[3] for d in different])
-    # Where the tokens are the same, the fault is in the text that was made of them.
+    # Where the tokens are the same, the fault is in the text that was made of them, unless another word was copied.
     found = zip(different, margins, wanted, got, strict=True)
-    return [d for d, margin, ours, theirs in found if margin >= TIE or ours == theirs]
+    return [d for d, margin, ours, theirs in found if margin >= TIE or (ours == theirs and UNKNOWN not in ours)]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from keras_s2s.config import SearchConfig
-from keras_s2s.data.tokenizer import EOS, Tokenizer
+from keras_s2s.data.tokenizer import EOS, UNKNOWN, Tokenizer
 from keras_s2s.decoding.search import output_limit
 from keras_s2s.deploy.device.device_model import DeviceModel, Method
 from keras_s2s.translation import Hypothesis
@@ -26,8 +26,8 @@ class Answer(NamedTuple):
 
     Attributes:
         text: Its best output.
-        ids: The tokens of it, `<EOS>` included; where the export tells the text alone, those that the tokeniser cuts it
-            into.
+        ids: The tokens of it, `<EOS>` included, an unknown word that was copied as the unknown token; where the export
+            tells the text alone, those that the tokeniser cuts it into.
     """
 
     text: str
@@ -92,6 +92,7 @@ class DeviceExport(Export):
             no_repeat_ngram=described.get("no_repeat_ngram", 0),
             max_length=limits["max_target_length"],
             match_length=described["match_length"],
+            copy_unknown=described.get("copy_unknown", False),
         )
         self.searches = {"greedy": replace(beam, method="greedy"), "beam": beam}
 
@@ -99,8 +100,9 @@ class DeviceExport(Export):
         method: Method = "beam" if search == "beam" else "greedy"
         rows = self._model.source_tokenizer.encode(texts, self._limit)
         found = [self._model.search(row, method)[0][0] for row in rows]
-        decoded = self._model.target_tokenizer.decode(found)
-        return [Answer(text, ids) for text, ids in zip(decoded, found, strict=True)]
+        tokenizer = self._model.target_tokenizer
+        decoded = tokenizer.decode(found, self._model.surfaces(texts))
+        return [Answer(text, tokenizer.without_copies(ids)) for text, ids in zip(decoded, found, strict=True)]
 
 
 class TextExport(Export):
@@ -132,12 +134,13 @@ class TextExport(Export):
         return found
 
     def _pieces_to_ids(self, hypothesis: Hypothesis) -> Answer:
-        if unknown := [piece for piece in hypothesis.tokens if piece not in self._ids]:
+        unknown = [piece for piece in hypothesis.tokens if piece not in self._ids]
+        if unknown and not self.searches["beam"].copy_unknown:
             raise ValueError(
                 f"{self.name}: {ANOTHER_MODEL}: its answer {hypothesis.text[:60]!r} has the piece {unknown[0]!r}, "
                 f"which this model's target tokeniser does not have; {COMPARE_OTHERS}"
             )
-        ids = [self._ids[piece] for piece in hypothesis.tokens]
+        ids = [self._ids.get(piece, UNKNOWN) for piece in hypothesis.tokens]
         return Answer(hypothesis.text, ids if len(ids) == self._limit else [*ids, EOS])
 
     def _cut(self, texts: list[str]) -> Iterable[Answer]:

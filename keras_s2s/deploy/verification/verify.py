@@ -2,17 +2,21 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import compress
 from typing import Any
 
 import numpy as np
 
 from keras_s2s.config import SearchConfig
+from keras_s2s.data.source_limit import read_sources
+from keras_s2s.data.tokenizer import UNKNOWN
 from keras_s2s.decoding.inference import inference_weights
 from keras_s2s.decoding.runtime import search_all
 from keras_s2s.decoding.scoring import closest_decisions, score
 from keras_s2s.deploy.verification.exports import Answer, Export
 from keras_s2s.evaluation import metrics
 from keras_s2s.seq2seq import Seq2Seq
+from keras_s2s.text_ids import source_surfaces
 
 TIE = 1e-4
 """Two hypotheses whose scores are nearer than this are a tie: float32 additions in another order may choose either."""
@@ -28,7 +32,8 @@ class Difference:
         text: The text.
         expected: The model's answer.
         received: The export's.
-        gap: How much likelier the model holds its own answer: the difference of the log-probabilities, by scoring both.
+        gap: How much likelier the model holds its own answer: the difference of the log-probabilities, by scoring both;
+            infinite where another unknown word was copied, of which they say nothing.
         margin: How near the model's own search came to keeping another hypothesis (`scoring.closest_decisions`).
         same_tokens: Whether the two are made of the same tokens, so that the fault is in the text alone.
     """
@@ -105,14 +110,14 @@ class Verification:
             ValueError: There are no texts, or not as many references.
         """
         limit = model.config.max_source_length
-        rows = model.source_tokenizer.encode(texts)
-        if references is not None and len(references) != len(rows):
-            raise ValueError(f"expected a reference for each of {len(rows)} texts, got {len(references)}")
-        fits = [len(row) <= limit or model.config.overlong == "truncate" for row in rows]
+        if references is not None and len(references) != len(texts):
+            raise ValueError(f"expected a reference for each of {len(texts)} texts, got {len(references)}")
+        sources = read_sources(model.source_tokenizer, texts, limit)
+        fits = [model.config.overlong == "truncate" or not source.excess for source in sources]
         self._model = model
-        self._texts = _chosen(texts, fits)
-        self._references = None if references is None else [(reference,) for reference in _chosen(references, fits)]
-        self._rows = model.source_tokenizer.encode(self._texts, limit)
+        self._texts = list(compress(texts, fits))
+        self._references = None if references is None else [(reference,) for reference in compress(references, fits)]
+        self._rows = [source.ids for source in compress(sources, fits)]
         self._known: dict[SearchConfig, list[Answer]] = {}
         if not self._texts:
             raise ValueError(f"no texts to compare on: expected at least one of at most {limit} tokens")
@@ -146,7 +151,10 @@ class Verification:
             weights, config = inference_weights(self._model), self._model.config
             found = dict(search_all(weights, self._rows, config, search, KERAS_BATCH))
             ids = [found[i][0][0] for i in range(len(self._rows))]
-            self._known[search] = list(map(Answer, self._model.target_tokenizer.decode(ids), ids))
+            tokenizer = self._model.target_tokenizer
+            surfaces = source_surfaces(self._model.source_tokenizer, self._texts, config, search)
+            texts = tokenizer.decode(ids, surfaces)
+            self._known[search] = list(map(Answer, texts, map(tokenizer.without_copies, ids)))
         return self._known[search]
 
     def _differences(
@@ -159,13 +167,11 @@ class Verification:
         other = score(weights, [(row, got.ids) for _, row, _, got in different], config)
         margins = closest_decisions(weights, [row for _, row, _, _ in different], config, search)
         for (text, _, wanted, got), gap, margin in zip(different, np.subtract(own, other), margins, strict=True):
-            yield Difference(text, wanted.text, got.text, float(gap), margin, wanted.ids == got.ids)
+            same = wanted.ids == got.ids
+            copied = same and UNKNOWN in wanted.ids
+            yield Difference(text, wanted.text, got.text, float("inf" if copied else gap), margin, same and not copied)
 
     def _bleu(self, answers: Sequence[Answer]) -> float | None:
         if self._references is None:
             return None
         return metrics.bleu([answer.text for answer in answers], self._references).score
-
-
-def _chosen(values: Sequence[str], wanted: Sequence[bool]) -> list[str]:
-    return [value for value, wants in zip(values, wanted, strict=True) if wants]

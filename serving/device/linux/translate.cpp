@@ -170,6 +170,7 @@ class Translator {
  public:
   explicit Translator(const std::string& path) {
     const Json manifest = ReadJson(Beside(path, "manifest.json"));
+    if (manifest["search"].value("copy_unknown", false)) throw std::runtime_error("no unknown words are copied here");
     refuses_ = manifest["limits"]["overlong"] == "error";
     max_characters_ = manifest["limits"]["max_source_characters"];
     least_log_prob_ = manifest["search"]["least_log_prob"];

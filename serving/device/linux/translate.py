@@ -17,7 +17,8 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from sentencepiece import SentencePieceProcessor
 
-PAD, EOS = 0, 1
+PAD, EOS, UNKNOWN = 0, 1, 2
+SPACE = "\u2581"
 LOG_PROB_TOLERANCE = 0.01
 MOST_DIFFERENT = 0.01
 
@@ -50,19 +51,30 @@ class Translator:
             return None
         return ids if len(ids) <= longest else [*ids[: longest - 1], EOS]
 
-    def search(self, ids: list[int], method: str) -> list[Hypothesis]:
-        """Run `greedy` or `beam`; the best hypothesis comes first."""
+    def search(self, text: str, ids: list[int], method: str) -> list[Hypothesis]:
+        """Run `greedy` or `beam` on a text with these ids; the best hypothesis comes first."""
         source = np.full((1, self.manifest["limits"]["max_source_length"]), PAD, np.int32)
         source[0, : len(ids)] = ids
         outputs: dict[str, Any] = self._run[method](source=source, source_length=np.array([len(ids)], np.int32))
         rows = outputs["tokens"].reshape(-1, outputs["tokens"].shape[-1])
         least = self.manifest["search"]["least_log_prob"]
         found = zip(rows, outputs["log_probs"].reshape(-1), strict=True)
-        return [self._hypothesis(row[row != PAD].tolist(), float(p)) for row, p in found if p > least]
+        hypotheses = [(row[row != PAD].tolist(), float(p)) for row, p in found if p > least]
+        return [Hypothesis(tokens, self._write(text, tokens), p) for tokens, p in hypotheses]
 
-    def _hypothesis(self, tokens: list[int], log_prob: float) -> Hypothesis:
-        ids = tokens[: tokens.index(EOS)] if EOS in tokens else tokens
-        return Hypothesis(tokens, self._target.DecodeIds(ids), log_prob)
+    def _write(self, source: str, tokens: list[int]) -> str:
+        """Return the text of tokens; one from the vocabulary's size on is the copy of a source token."""
+        ids, size = (tokens[: tokens.index(EOS)] if EOS in tokens else tokens), self._target.GetPieceSize()
+        text: str = self._target.DecodeIds([UNKNOWN if i >= size else i for i in ids])
+        if not any(i >= size for i in ids):
+            return text
+        pieces = self._source.EncodeAsPieces(source[: self.manifest["limits"]["max_source_characters"]])
+        read, written = (self.manifest["tokenizers"][side]["kind"] == "word" for side in ("source", "target"))
+        surfaces = [piece.removeprefix(SPACE) if read else piece for piece in pieces]
+        copied = [(SPACE * written + surfaces[i - size]).replace(SPACE, " ") for i in ids if i >= size]
+        parts = zip(text.split(self._target.DecodeIds([UNKNOWN])), [*copied, ""], strict=True)
+        whole = "".join(part + copy for part, copy in parts)
+        return whole.removeprefix(" ") if written else whole
 
 
 def check(translator: Translator, vectors: list[dict[str, Any]]) -> bool:
@@ -78,7 +90,7 @@ def check(translator: Translator, vectors: list[dict[str, Any]]) -> bool:
         expected = {"greedy": [vector["greedy"]], "beam": vector["beam"]}
         for method, wanted in expected.items():
             answers += 1
-            if not _equal(translator.search(vector["source"], method), wanted):
+            if not _equal(translator.search(vector["text"], vector["source"], method), wanted):
                 different += 1
                 print(f"{method} of {vector['text']!r} differs")
     print(f"{len(vectors)} texts: {wrong_ids} with wrong ids; {answers} answers: {different} different")
@@ -109,7 +121,7 @@ def main() -> int:
         if ids is None:
             print(f"too long: {text!r}", file=sys.stderr)
             return 1
-        for hypothesis in translator.search(ids, "beam" if arguments.beam else "greedy"):
+        for hypothesis in translator.search(text, ids, "beam" if arguments.beam else "greedy"):
             print(f"{hypothesis.log_prob:.4f}\t{hypothesis.text}" if arguments.beam else hypothesis.text)
     return 0
 

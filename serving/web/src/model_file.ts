@@ -22,7 +22,7 @@ export interface Manifest {
   format: string;
   weights: string;
   limits: { max_source_length: number; max_target_length: number; overlong: "truncate" | "error" };
-  search: { method: "greedy" | "beam"; beam_size: number; least_log_prob: number };
+  search: { method: "greedy" | "beam"; beam_size: number; least_log_prob: number; copy_unknown?: boolean };
   signatures: Record<string, Signature>;
   model_bytes: number;
   model_sha256: string;

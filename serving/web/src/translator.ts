@@ -134,14 +134,17 @@ export class Translator {
     const { tokens, log_probs: scores } = await this.graphs.run(method, this.inputs(source));
     const width = tokens.length / scores.length;
     return Array.from(scores)
-      .map((logProb, row) => this.hypothesis(Array.from(tokens.subarray(row * width, (row + 1) * width)), logProb))
+      .map((logProb, row) => this.hypothesis(tokens.subarray(row * width, (row + 1) * width), logProb, source))
       .filter(({ logProb }) => logProb > this.manifest.search.least_log_prob); // there is no hypothesis below it
   }
 
-  private hypothesis(row: readonly number[], logProb: number): Hypothesis {
-    const tokens = this.targetTokenizer.tokens(row.filter((id) => id !== PAD));
+  private hypothesis(row: Arrays[string], logProb: number, source: readonly Token[]): Hypothesis {
+    const written = Array.from(row).filter((id) => id !== PAD);
+    const copies = this.manifest.search.copy_unknown;
+    const tokens = this.targetTokenizer.tokens(written, copies ? this.sourceTokenizer.surfaces(source) : []);
     const ids = tokens.map(({ id }) => id);
-    return { ids, tokens, text: this.targetTokenizer.decode(ids), logProb };
+    const text = copies ? this.targetTokenizer.decodeCopies(tokens) : this.targetTokenizer.decode(ids);
+    return { ids, tokens, text, logProb };
   }
 }
 

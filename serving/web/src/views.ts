@@ -10,13 +10,17 @@ const HINT = "Where the model looked (columns) when it wrote each token (rows). 
 
 /** Return the different answers, best first; the plain one, which another search may have found, stands first. */
 export function answersOf({ plain, nBest }: Answer): Hypothesis[] {
-  const others = nBest.filter(({ ids }) => ids.join() !== plain.ids.join());
-  return [plain, ...others];
+  return [plain, ...nBest.filter((other) => !same(other, plain))];
+}
+
+/** Whether two answers are the same: of the same tokens, and with the same words copied. */
+function same(a: Hypothesis, b: Hypothesis): boolean {
+  return a.ids.join() === b.ids.join() && a.text === b.text;
 }
 
 /** Show the answers as a choice, the first one chosen. */
 export function showAnswers(answer: Answer, choose: (hypothesis: Hypothesis) => void): void {
-  const bestIsPlain = answer.plain.ids.join() === answer.nBest[0]?.ids.join();
+  const bestIsPlain = same(answer.plain, answer.nBest[0]);
   const answers = answersOf(answer);
   const likeliest = Math.max(...answers.map(({ logProb }) => logProb));
   const choices = answers.map((hypothesis, i) => {
@@ -42,13 +46,14 @@ export function showAnswers(answer: Answer, choose: (hypothesis: Hypothesis) => 
 }
 
 export function showTokens(id: "source" | "target", tokens: readonly Token[]): void {
+  const unknown = id === "source" ? "unknown" : "copied";
   element(id, HTMLElement).replaceChildren(
     ...tokens.map((token) =>
       make(
         "li",
         { "data-id": String(token.id), ...(token.id === UNKNOWN && { class: "unknown" }) },
         make("span", { class: "piece" }, visible(token)),
-        make("span", { class: "id" }, token.id === UNKNOWN ? "unknown" : String(token.id)),
+        make("span", { class: "id" }, token.id === UNKNOWN ? unknown : String(token.id)),
       ),
     ),
   );

@@ -120,6 +120,25 @@ def test_texts_and_references_are_checked(model):
         Verification(model, [])
 
 
+def test_what_the_model_refuses_is_left_out(make_model):
+    model = make_model(overlong="error", max_source_length=3)
+    # Its ids fit, but not its characters, which a count of ids alone would let by.
+    texts, references = ["to eat", "to sleep go to", " " * 193 + "to eat", "to go"], ["a", "b", "c", "d"]
+    (comparison,) = Verification(model, texts, references).compare(Scripted([Answer("", [1])] * 2))
+    assert comparison.texts == 2
+    assert {difference.text for difference in comparison.differences} <= {"to eat", "to go"}
+    assert len(model.translate(["to eat", "to go"])) == 2
+
+
+def test_what_the_model_cuts_is_read_as_it_reads_it(make_model):
+    model = make_model(max_source_length=3, spread=2.5)
+    texts = ["to sleep go to", " " * 193 + "to eat", "to eat"]
+    with pytest.warns(UserWarning, match="its end was cut off"):
+        expected = model.translate(texts)
+    (comparison,) = Verification(model, texts).compare(Scripted([Answer(text, [1]) for text in expected]))
+    assert (comparison.texts, comparison.differences) == (3, ())
+
+
 def test_names_of_exports(model, make_model, tflite, tmp_path):
     with pytest.raises(FileNotFoundError, match="no HOST:PORT"):
         open_export(str(tmp_path / "missing"), model, GREEDY)

@@ -27,6 +27,8 @@ export class Tokenizer {
   private readonly normalizer: Normalizer;
   private readonly denormalizer: Normalizer | undefined;
   private readonly segment: Segmenter;
+  /** Whether each piece is a word with the space before it. */
+  private readonly writesWords: boolean;
 
   /**
    * @param model SentencePiece's `.model` file.
@@ -42,6 +44,7 @@ export class Tokenizer {
     const makeSegmenter = SEGMENTERS[this.proto.kind];
     if (!makeSegmenter) throw new Error("the tokeniser is none of the kinds unigram, char and word");
     this.segment = makeSegmenter(this.vocabulary);
+    this.writesWords = this.proto.pieces.slice(UNKNOWN + 1).every(({ text }) => text.startsWith(SPACE));
     const { normalizer, denormalizer, whitespaceAsSuffix } = this.proto;
     this.normalizer = new Normalizer(normalizer, whitespaceAsSuffix, this.vocabulary.userDefined);
     this.denormalizer = denormalizer.charsmap.length > 0 ? new Normalizer(denormalizer) : undefined;
@@ -73,9 +76,34 @@ export class Tokenizer {
     });
   }
 
-  /** Return the tokens that ids stand for, up to the first `<EOS>`. */
-  tokens(ids: readonly number[]): Token[] {
-    return untilEos(ids).map((id) => ({ id, text: this.proto.pieces[id].text }));
+  /**
+   * Return the tokens that ids stand for, up to the first `<EOS>`. One from `size` on is the copy of a source token,
+   * whose position is the rest: an unknown token with the text of it.
+   *
+   * @param surfaces The source's pieces as they are copied, by `surfaces` of its tokeniser.
+   */
+  tokens(ids: readonly number[], surfaces: readonly string[] = []): Token[] {
+    const space = this.writesWords ? SPACE : "";
+    return untilEos(ids).map((id) =>
+      id < this.size
+        ? { id, text: this.proto.pieces[id].text }
+        : { id: UNKNOWN, text: space + surfaces[id - this.size] },
+    );
+  }
+
+  /** Return tokens of a source as they are copied: of words without the space before them. */
+  surfaces(tokens: readonly Token[]): string[] {
+    const space = this.writesWords ? SPACE.length : 0;
+    return tokens.map(({ text }) => (text.startsWith(SPACE) ? text.slice(space) : text));
+  }
+
+  /** Return the text of tokens, in which the unknown ones are copies. */
+  decodeCopies(tokens: readonly Token[]): string {
+    const copies = tokens.filter(({ id }) => id === UNKNOWN).map(({ text }) => text.replaceAll(SPACE, " "));
+    // No piece has these characters: normalisation replaces the one that the unknown token is written as.
+    const parts = this.decode(tokens.map(({ id }) => id)).split(this.proto.unknownSurface);
+    const text = parts.map((part, i) => part + (copies[i] ?? "")).join("");
+    return this.writesWords && copies.length > 0 ? text.replace(/^ /, "") : text;
   }
 
   /** Return the text that ids stand for, up to the first `<EOS>`. */
