@@ -55,6 +55,7 @@ class Batches(keras.utils.PyDataset):
         shuffle: bool = True,
         seed: int = 0,
         steps_per_epoch: int | None = None,
+        input_noise: float = 0.0,
     ) -> None:
         """Lay out the buckets.
 
@@ -63,14 +64,17 @@ class Batches(keras.utils.PyDataset):
             batch_tokens: Upper bound of target (or source, where longer) tokens in a batch, padding included.
             buckets: Number of shapes at the most.
             shuffle: Whether pairs and batches come in a new random order in each pass.
-            seed: Seed of that order.
+            seed: Seed of that order, and of the noise.
             steps_per_epoch: Length of an epoch where it is not one pass over the data.
+            input_noise: Share of the decoder's input tokens that are replaced by random ones of the batch; see
+                `TrainingConfig.input_noise`.
         """
         super().__init__()
         self.epoch = 0
         self.cache = cache
         self.shuffle = shuffle
         self.seed = seed
+        self.input_noise = input_noise
         source_lengths = np.diff(cache.source_offsets)
         target_lengths = np.diff(cache.target_offsets)
         self.buckets = _lay_out(source_lengths, target_lengths, buckets, batch_tokens)
@@ -118,7 +122,11 @@ class Batches(keras.utils.PyDataset):
         number, bucket, index = self._plan(epoch)[step]
         rows = self.buckets[bucket].rows
         order = self._orders(number)[bucket]
-        return self._gather(order[index * rows : (index + 1) * rows], self.buckets[bucket])
+        inputs, labels, weights = self._gather(order[index * rows : (index + 1) * rows], self.buckets[bucket])
+        if self.input_noise:
+            rng = np.random.default_rng([self.seed, epoch, step, 2])
+            inputs["target"] = _with_noise(inputs["target"], self.input_noise, rng)
+        return inputs, labels, weights
 
     def as_tf_dataset(self) -> Any:
         """Return the epochs from the current one on, without end, as a `tf.data.Dataset`."""
@@ -171,6 +179,15 @@ class Batches(keras.utils.PyDataset):
             )
         target = np.concatenate([np.full((bucket.rows, 1), EOS, np.int32), labels[:, :-1]], axis=1)
         return {"source": source, "target": target}, labels, weights
+
+
+def _with_noise(target: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Replace a share of the tokens, but neither `<EOS>` nor padding, by some of the others. `[rows, target]`"""
+    places = np.flatnonzero((target != EOS) & (target != PAD))
+    noisy = target.copy()
+    chosen = places[rng.random(len(places)) < share]
+    noisy.flat[chosen] = target.flat[rng.choice(places, len(chosen))]
+    return noisy
 
 
 def _pad(flat: np.ndarray, offsets: np.ndarray, rows: np.ndarray, shape: tuple[int, int]) -> tuple[Any, Any]:

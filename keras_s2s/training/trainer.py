@@ -158,6 +158,7 @@ class _Run:
             buckets=settings.buckets,
             seed=settings.seed,
             steps_per_epoch=settings.steps_per_epoch,
+            input_noise=settings.input_noise,
         )
         valid = Batches(ids("valid"), batch_tokens=settings.batch_tokens, buckets=settings.buckets, shuffle=False)
         return train, valid

@@ -83,6 +83,35 @@ def test_a_batch_depends_on_seed_epoch_and_step_alone(tokenizer):
     assert not all(same(there[0, step], there[1, step]) for step in range(len(forwards)))
 
 
+@relaxed
+@given(pairs=pairs, share=st.sampled_from([0.0, 0.3, 1.0]), seed=st.integers(0, 3))
+def test_noise_changes_what_the_decoder_reads_and_nothing_else(tokenizer, pairs, share, seed):
+    plain, noisy = make(pairs, tokenizer, seed=seed), make(pairs, tokenizer, seed=seed, input_noise=share)
+    for step in range(len(plain)):
+        (inputs, *rest), (changed, *others) = plain.batch(1, step), noisy.batch(1, step)
+        assert (inputs["source"] == changed["source"]).all()
+        assert all((one == other).all() for one, other in zip(rest, others, strict=True))
+        before, after = inputs["target"], changed["target"]
+        reserved = (before == EOS) | (before == PAD)
+        assert (before[reserved] == after[reserved]).all()
+        assert set(after[~reserved]) <= set(before[~reserved])
+        assert share or (before == after).all()
+
+
+def test_noise_replaces_the_share_that_was_asked_for(tokenizer):
+    pairs = [Pair("a", "".join(np.random.default_rng(i).choice(list(LETTERS), 20))) for i in range(200)]
+    plain, noisy = make(pairs, tokenizer), make(pairs, tokenizer, input_noise=0.4)
+
+    def differing(epoch):
+        batches = [(plain.batch(epoch, step)[0], noisy.batch(epoch, step)[0]) for step in range(len(plain))]
+        return np.concatenate([(one["target"] != other["target"]).ravel() for one, other in batches])
+
+    # Of 20 tokens the decoder reads all but the last, behind `<EOS>`; one in eight is replaced by its like.
+    assert differing(0).sum() / (200 * 19) == pytest.approx(0.4 * 7 / 8, abs=0.03)
+    assert (differing(0) == differing(0)).all()
+    assert (differing(0) != differing(1)).any()
+
+
 def test_short_epochs_cut_the_same_stream(tokenizer):
     pairs = random_pairs(300)
     short = make(pairs, tokenizer, steps_per_epoch=7)
