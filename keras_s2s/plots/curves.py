@@ -14,11 +14,13 @@ _PANELS = (
     ("Token accuracy", {"accuracy": "training", "val_accuracy": "validation"}),
     ("Perplexity", {"perplexity": "training", "val_perplexity": "validation"}),
     ("BLEU", {"val_bleu": "validation"}),
+    ("Exact match", {"val_exact_match": "validation"}),
+    ("Decoded accuracy", {"val_decoded_accuracy": "validation"}),
 )
 
 
 def training_curves(history: Any, *, theme: Theme = "light") -> Picture:
-    """Draw loss, accuracy, perplexity and BLEU, as many of them as were measured.
+    """Draw loss, accuracy, perplexity and the figure of decoded outputs, as many of them as were measured.
 
     Args:
         history: What `model.fit` returned; a mapping from figure to a number for each epoch; or a training run's

@@ -9,6 +9,7 @@ from keras_s2s.decoding.inference import inference_weights
 from keras_s2s.decoding.trace import trace
 from keras_s2s.evaluation.report import Evaluation, LengthBucket
 from keras_s2s.plots.style import THEMES
+from keras_s2s.training.selection import FIGURES
 
 SOURCE, TARGET = "let's sleep now", "durmamos ahora"
 LOG = {
@@ -96,6 +97,12 @@ def test_curves_from_a_run(tmp_path):
     figure = plots.training_curves(tmp_path)
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["Loss"]
     assert [list(line.get_ydata()) for line in figure.axes[0].lines] == [[4.0, 3.0], [4.1]]
+
+
+@pytest.mark.parametrize("figure", FIGURES.values(), ids=lambda figure: figure.column)
+def test_the_figure_that_selects_the_epoch_is_drawn(figure):
+    drawn = plots.training_curves({"loss": [2, 1], figure.column: [0.1, 0.4]})
+    assert [axes.get_title(loc="left").lower() for axes in drawn.axes] == ["loss", figure.name.lower()]
 
 
 @pytest.mark.parametrize(
