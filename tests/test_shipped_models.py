@@ -12,7 +12,8 @@ from keras_s2s import LiteRTTranslator
 
 ROOT = Path(__file__).parents[1]
 MODELS = ROOT / "saved_models"
-NAMES = ("en_es", "tiny_en_es")
+TRANSLATORS = ("en_es", "tiny_en_es")
+NAMES = (*TRANSLATORS, "en_pronounce")
 FILES = ("en_es/en_es.tflite", "en_es/en_es_float16.tflite", "tiny_en_es/tiny_en_es.tflite")
 
 PHRASES = {
@@ -38,19 +39,37 @@ def test_sizes():
     assert (MODELS / "tiny_en_es" / "tiny_en_es.tflite").stat().st_size < 4_000_000
 
 
-@pytest.mark.parametrize("card", ["README.md", *(f"{name}/MODEL_CARD.md" for name in NAMES)])
+def test_it_pronounces():
+    translator = LiteRTTranslator(MODELS / "en_pronounce" / "en_pronounce.tflite")
+    assert translator.translate(["photograph", "Knight", "queue"]) == ["F OW T AH G R AE F", "N AY T", "K Y UW"]
+
+
+@pytest.mark.parametrize("card", ["README.md", *(f"{name}/MODEL_CARD.md" for name in TRANSLATORS)])
 def test_cards_name_the_data_and_its_licence(card):
     text = (MODELS / card).read_text(encoding="utf-8")
     for part in ("CC BY 2.0 FR", "tatoeba.org", "manythings.org/anki"):
         assert part in text
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("card", ["README.md", "en_pronounce/MODEL_CARD.md"])
+def test_cards_name_the_dictionary(card):
+    text = (MODELS / card).read_text(encoding="utf-8")
+    for part in ("CMU Pronouncing Dictionary", "Carnegie Mellon University", "BSD"):
+        assert part in text
+
+
+@pytest.mark.parametrize("name", TRANSLATORS)
 def test_cards_say_how_good_the_model_is(name):
     card = json.loads((MODELS / name / "model_card.json").read_text(encoding="utf-8"))
     assert card["evaluation"]["sentences"] == 2000
     assert "tatoeba-en-es test" in card["evaluation"]["signature"]
     assert card["recipe"]["data"]["also"] == ["everyday.tsv"] * 3
+
+
+def test_the_card_says_how_many_words_are_wrong():
+    card = json.loads((MODELS / "en_pronounce" / "model_card.json").read_text(encoding="utf-8"))
+    assert card["evaluation"]["sentences"] == 12_479
+    assert 0.2 < card["evaluation"]["error_rates"]["sequence_error_rate"] < 0.28
 
 
 @pytest.mark.slow
