@@ -10,6 +10,9 @@ from mkdocs.structure.files import File, Files
 
 GUIDES = (
     "CHANGELOG.md",
+    "benchmarks/QUALITY.md",
+    "saved_models/README.md",
+    "saved_models/*/MODEL_CARD.md",
     "serving/README.md",
     "serving/device/README.md",
     "serving/device/android/README.md",
@@ -28,9 +31,9 @@ ITEM = re.compile(r"^ {3}(?=\S)", re.MULTILINE)
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     """Add the pages that are not in this folder."""
     root = Path(config.config_file_path).parent
-    for name in GUIDES:
-        text = (root / name).read_text(encoding="utf-8")
-        files.append(File.generated(config, name, content=ITEM.sub("    ", text)))
+    for path in sorted(path for name in GUIDES for path in root.glob(name)):
+        text = path.read_text(encoding="utf-8")
+        files.append(File.generated(config, str(path.relative_to(root)), content=ITEM.sub("    ", text)))
     for name in PROGRAMS:
         files.append(File.generated(config, name, abs_src_path=str(root / name)))
     files.append(File.generated(config, "reference/commands.md", content=commands()))

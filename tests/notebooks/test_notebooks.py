@@ -1,6 +1,7 @@
 """Every notebook runs from a clean kernel, and is kept with its outputs."""
 
 import time
+from itertools import groupby
 from pathlib import Path
 
 import nbformat
@@ -10,37 +11,49 @@ from nbclient import NotebookClient
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 LONGEST = 300  # seconds
+NEEDS_DATA = {"03_proteins"}  # reads a data set that a clone does not bring
 
 assert NOTEBOOKS, f"no notebooks in {FOLDER}"
 
 
 def outputs(notebook):
-    """All outputs but what libraries write to standard error as they start."""
+    """All outputs of each cell but what libraries write to standard error as they start."""
     cells = (cell for cell in notebook.cells if cell.cell_type == "code")
-    return [output for cell in cells for output in cell.outputs if output.get("name") != "stderr"]
+    return [[output for output in cell.outputs if output.get("name") != "stderr"] for cell in cells]
+
+
+def kinds(notebook):
+    """What each cell shows; how many pieces a text comes in depends on how busy the machine is."""
+    return [[kind for kind, _ in groupby(output.output_type for output in cell)] for cell in outputs(notebook)]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_is_kept_with_its_outputs(path):
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
-    assert not any(output.output_type == "error" for output in outputs(notebook))
+    assert not any(output.output_type == "error" for cell in outputs(notebook) for output in cell)
     assert [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"] == list(
         range(1, 1 + sum(cell.cell_type == "code" for cell in notebook.cells))
     )
-    shown = " ".join(str(output) for output in outputs(notebook))
+    shown = " ".join(str(output) for cell in outputs(notebook) for output in cell)
     assert "image/png" in shown
     assert "Traceback" not in shown
     assert "/home/" not in shown
 
 
+def with_marks(path):
+    return pytest.param(path, id=path.stem, marks=[pytest.mark.needs_data] if path.stem in NEEDS_DATA else [])
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(2 * LONGEST)
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_runs_from_a_clean_kernel(path, tmp_path):
+@pytest.mark.parametrize("path", [*map(with_marks, NOTEBOOKS)])
+def test_it_runs_from_a_clean_kernel(path, tmp_path, monkeypatch, data_folder):
+    if path.stem in NEEDS_DATA:  # the kernel has it from here
+        monkeypatch.setenv("KERAS_S2S_DATA", str(data_folder))
     notebook = nbformat.read(path, as_version=4)
-    kept = outputs(notebook)
+    kept = kinds(notebook)
     began = time.perf_counter()
     NotebookClient(notebook, timeout=LONGEST, resources={"metadata": {"path": str(tmp_path)}}).execute()
     assert time.perf_counter() - began < LONGEST
-    assert [output.output_type for output in outputs(notebook)] == [output.output_type for output in kept]
+    assert kinds(notebook) == kept
