@@ -61,4 +61,4 @@ def explained() -> Iterator[None]:
         explanation = explain(error)
         if explanation is None:
             raise
-        raise explanation from error
+        raise explanation from None

@@ -72,6 +72,10 @@ def build(
     test = list(splits.test)
     _report(model, test, output, file.name)
     export_all(model, output, [pair.source for pair in test[:EXPORT_SAMPLES]])
+    served, name = output / "saved_model", output.resolve().name
+    out.print("serve it, and ask:", highlight=False)
+    out.print(f"  keras-s2s serve {served} --name {name}", highlight=False, soft_wrap=True)
+    out.print(f"  keras-s2s translate --server localhost:8500 --model-name {name}", highlight=False, soft_wrap=True)
 
 
 def _parse(given: dict[str, Any], file: Path) -> "RunConfig":

@@ -53,7 +53,9 @@ def open_model(path: Path) -> "Seq2Seq":
     if on_device(path):
         raise ValueError(f"{path}: an exported model, which only translates: name the .keras file that it came from")
     if not path.is_file():  # said at once, before the seconds that TensorFlow takes to load
-        raise FileNotFoundError(f"{path}: no such model file")
+        inside = sorted(file.name for kind in (".keras", _ON_DEVICE) for file in path.glob(f"*{kind}"))
+        hint = f"; it is a folder: name a file in it, {' or '.join(inside)}" if inside else ""
+        raise FileNotFoundError(f"{path}: no such model file{hint}")
     with err.status(f"loading {path}"):
         with quiet_import():
             from keras_s2s.seq2seq import load

@@ -129,7 +129,8 @@ def _write(
         )
     if left_out:
         logger.warning(
-            "%s: %d of %d pairs are longer than max_source_length=%d or max_target_length=%d tokens and were left out",
+            "%s: %d of %d pairs are longer than max_source_length=%d or max_target_length=%d tokens and were left out; "
+            "raise the model's limits to keep them",
             *(name, left_out, left_out + kept, config.max_source_length, config.max_target_length),
         )
     return {"left_out": left_out, "weighted": weighted}

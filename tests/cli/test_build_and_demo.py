@@ -20,7 +20,7 @@ def test_build_leaves_everything_in_one_folder(invoke, training, model, pairs_fi
     assert call.config.training.epochs == 3
     assert call.config.model.units == 64
     assert json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))["exact_match"] == 0
-    for part in ("60 rows", "BLEU", "→", "keras-s2s translate --model"):
+    for part in ("60 rows", "BLEU", "→", "keras-s2s translate --model", f"serve {folder / 'saved_model'} --name out"):
         assert part in text
 
 

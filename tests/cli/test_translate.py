@@ -113,6 +113,13 @@ def test_a_missing_model_is_said_before_tensorflow_loads(fail, tmp_path, monkeyp
     assert fail("translate", "hello", "-m", "x.keras")[0] == "x.keras: no such model file"
 
 
+def test_a_folder_of_models_is_none(fail, tmp_path):
+    for name in ("a.tflite", "b.keras", "c.txt"):
+        (tmp_path / name).touch()
+    (message,) = fail("translate", "hello", "-m", tmp_path)[:1]
+    assert message.endswith("no such model file; it is a folder: name a file in it, a.tflite or b.keras")
+
+
 def test_the_best_shipped_model_is_the_default(fail, tmp_path, monkeypatch):
     monkeypatch.delenv("KERAS_S2S_MODEL", raising=False)
     best, small = paths = (tmp_path / "en_es.tflite", tmp_path / "tiny_en_es.tflite")
