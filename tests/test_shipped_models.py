@@ -13,7 +13,7 @@ from keras_s2s import LiteRTTranslator
 ROOT = Path(__file__).parents[1]
 MODELS = ROOT / "saved_models"
 TRANSLATORS = ("en_es", "tiny_en_es")
-NAMES = (*TRANSLATORS, "en_pronounce")
+NAMES = (*TRANSLATORS, "en_pronounce", "protein_ss3")
 FILES = ("en_es/en_es.tflite", "en_es/en_es_float16.tflite", "tiny_en_es/tiny_en_es.tflite")
 
 PHRASES = {
@@ -44,6 +44,16 @@ def test_it_pronounces():
     assert translator.translate(["photograph", "Knight", "queue"]) == ["F OW T AH G R AE F", "N AY T", "K Y UW"]
 
 
+def test_it_gives_each_residue_a_state():
+    translator = LiteRTTranslator(MODELS / "protein_ss3" / "protein_ss3.tflite")
+    # A designed bundle of helices, then a stretch that nothing winds.
+    chains = ["EELLKKLEELLKKALELLKKLEELLKKAEELLKK", "GPGNGPDGSGPNGKPGDGPG", "mktay"]
+    states = translator.translate(chains)
+    assert [len(answer) for answer in states] == [len(chain) for chain in chains]
+    assert states[0].count("H") > 20
+    assert states[1].count("C") > 15
+
+
 @pytest.mark.parametrize("card", ["README.md", *(f"{name}/MODEL_CARD.md" for name in TRANSLATORS)])
 def test_cards_name_the_data_and_its_licence(card):
     text = (MODELS / card).read_text(encoding="utf-8")
@@ -70,6 +80,13 @@ def test_the_card_says_how_many_words_are_wrong():
     card = json.loads((MODELS / "en_pronounce" / "model_card.json").read_text(encoding="utf-8"))
     assert card["evaluation"]["sentences"] == 12_479
     assert 0.2 < card["evaluation"]["error_rates"]["sequence_error_rate"] < 0.28
+
+
+def test_the_card_says_how_many_residues_are_right():
+    card = json.loads((MODELS / "protein_ss3" / "model_card.json").read_text(encoding="utf-8"))
+    assert card["evaluation"]["sentences"] == 547
+    assert card["evaluation"]["labels"]["accuracy"] >= 0.69
+    assert "AFL-3.0" in card["data"]["licence"]
 
 
 @pytest.mark.slow
