@@ -23,6 +23,7 @@ model.set_weights([rng.normal(0, 0.8, w.shape) for w in model.get_weights()])
 texts = [pair.source for pair in pairs] + [""]
 searches = [SearchConfig(method=method, no_repeat_ngram=2) for method in ("greedy", "beam", "sample")]
 searches.append(SearchConfig(method="beam", coverage_penalty=1.0))
+searches.append(SearchConfig(method="beam", copy_unknown=True))
 answers = [model.translate(texts, search) for search in searches]
 answers.append(model.translate(texts, searches[1], prefixes=["tres", "", "uno dos", "", "", "", ""]))
 scores = model.score(texts, answers[0])

@@ -48,7 +48,7 @@ def input_moments(model: "Seq2Seq", texts: Sequence[str]) -> dict[str, Array]:
 def _greedy_pairs(model: "Seq2Seq", texts: Iterable[str]) -> list[tuple[list[int], list[int]]]:
     """Return source ids, and the decoder's input ids up to the last token that it reads."""
     rows = [ids for ids in model.source_tokenizer.encode(list(texts), model.config.max_source_length) if len(ids) > 1]
-    search = replace(model.search, method="greedy", copy_unknown=False)
+    search = replace(model.search, method="greedy", copy_unknown=False)  # ids of copies are none that a network reads
     found = dict(search_all(inference_weights(model), rows, model.config, search, BATCH))
     # Without the last token, which is <EOS> or, at the limit, is never read.
     return [(row, [EOS, *found[i][0][0][:-1]]) for i, row in enumerate(rows)]

@@ -20,7 +20,7 @@ function same(a: Hypothesis, b: Hypothesis): boolean {
 
 /** Show the answers as a choice, the first one chosen. */
 export function showAnswers(answer: Answer, choose: (hypothesis: Hypothesis) => void): void {
-  const bestIsPlain = same(answer.plain, answer.nBest[0]);
+  const bestIsPlain = answer.nBest.length > 0 && same(answer.plain, answer.nBest[0]);
   const answers = answersOf(answer);
   const likeliest = Math.max(...answers.map(({ logProb }) => logProb));
   const choices = answers.map((hypothesis, i) => {
