@@ -1,7 +1,6 @@
 """`Seq2Seq`: the encoder-decoder as one Keras model with its tokenisers inside."""
 
 import base64
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,8 @@ from keras_s2s.decoding.search import require_fitting
 from keras_s2s.model.losses import Perplexity, SmoothedCrossentropy, TokenAccuracy
 from keras_s2s.model.network import build_network
 from keras_s2s.text_ids import prefix_ids, source_ids, source_surfaces, target_ids
-from keras_s2s.translation import Alignment, Hypothesis, require_texts
+from keras_s2s.translation import Alignment, Hypothesis, require_n, require_texts
+from keras_s2s.whole_file import replacing
 
 
 @keras.saving.register_keras_serializable("keras_s2s")
@@ -72,8 +72,10 @@ class Seq2Seq(keras.Model):
         """Learn both tokenisers from the training pairs, which are read twice, and build a model.
 
         Raises:
-            ValueError: The text is too little for the tokenisers' vocabularies.
+            ValueError: The text is too little for the tokenisers' vocabularies, or the pairs can be read only once.
         """
+        if iter(pairs) is pairs:
+            raise ValueError("expected pairs that can be read twice, got an iterator: pass list(pairs)")
         config = config or ModelConfig()
         source_tokenizer = Tokenizer.train((pair[0] for pair in pairs), config.source_tokenizer)
         target_tokenizer = Tokenizer.train((pair[1] for pair in pairs), config.target_tokenizer)
@@ -89,7 +91,7 @@ class Seq2Seq(keras.Model):
         super().compile(
             optimizer=optimizer or keras.optimizers.Adam(4e-3, global_clipnorm=1.0),
             loss=loss or SmoothedCrossentropy(0.1),
-            weighted_metrics=weighted_metrics or [TokenAccuracy(), Perplexity()],
+            weighted_metrics=[TokenAccuracy(), Perplexity()] if weighted_metrics is None else weighted_metrics,
             **options,
         )
 
@@ -158,7 +160,11 @@ class Seq2Seq(keras.Model):
             batch_size: Texts decoded at once.
             prefixes: The beginning of each text's outputs, as in `translate`.
             place: How many texts came before these, as in `translate`.
+
+        Raises:
+            ValueError: `n` is less than 1, or as for `translate`.
         """
+        require_n(n)
         texts = require_texts(texts)
         if search is None:
             search = self.search if self.search.method != "greedy" else replace(self.search, method="beam")
@@ -182,7 +188,8 @@ class Seq2Seq(keras.Model):
 
         It is what `n_best` gives as `log_prob` to a hypothesis of these tokens: the natural logarithm of the
         probability of the target's tokens followed by `<EOS>`, by the model alone, whatever its search may not write;
-        a target of `max_target_length` tokens counts without `<EOS>`, as a search ends it there. A source with no
+        a target of `max_target_length` tokens counts without `<EOS>`, as a search ends it there. (Where the search has
+        a shorter `max_length` or sets the length by `match_length`, `n_best` counts otherwise.) A source with no
         tokens has the output `""` alone: 0, and minus infinity for any other.
 
         Args:
@@ -259,10 +266,8 @@ class Seq2Seq(keras.Model):
         if not overwrite and path.exists():
             raise ValueError(f"{path} exists and overwrite is False")
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as folder:
-            unfinished = Path(folder) / path.name
+        with replacing(path) as unfinished:
             super().save(unfinished, **options)
-            unfinished.replace(path)
 
     def save_own_variables(self, store: Any) -> None:
         """Save what Keras leaves out: dropout's random state, without which training would not go on the same."""
@@ -310,6 +315,8 @@ def load(path: str | Path) -> Seq2Seq:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such model file")
+    if path.suffix != ".keras":  # which Keras goes by
+        raise ValueError(f"{path}: expected a .keras file, as `Seq2Seq.save` writes it")
     try:
         model = keras.saving.load_model(path)
     except Exception as error:  # Keras has no error of its own: zipfile, json, h5py and Keras each raise theirs

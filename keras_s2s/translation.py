@@ -16,7 +16,9 @@ class Hypothesis:
         text: The output as text.
         tokens: Its pieces, without `<EOS>`.
         log_prob: The natural logarithm of the probability that the model gives to these tokens followed by
-            `<EOS>`; without a length penalty, so that hypotheses of different searches compare.
+            `<EOS>`, or to these alone where a limit of the search ended them; without a length penalty, so that
+            hypotheses of different searches compare. Where the search sets the length (`match_length`), the
+            probability among the tokens that it may write.
     """
 
     text: str
@@ -72,3 +74,13 @@ def require_texts(texts: Sequence[str]) -> list[str]:
                 f"not Unicode, half of a surrogate pair stands alone: {text[:60]!r}; decode it first"
             ) from None
     return texts
+
+
+def require_n(n: int | None) -> None:
+    """Check the number of hypotheses that is wanted.
+
+    Raises:
+        ValueError: It is less than 1.
+    """
+    if n is not None and n < 1:
+        raise ValueError(f"n is the number of hypotheses, at least 1; got {n}")

@@ -114,9 +114,9 @@ def trained(make_model, phrases):
 RECIPES = sorted((Path(__file__).parents[1] / "configs").glob("*.toml"))
 
 
-@pytest.fixture(params=RECIPES, ids=[path.stem for path in RECIPES])
+@pytest.fixture(params=[pytest.param(path, id=path.stem, marks=pytest.mark.xdist_group(path.stem)) for path in RECIPES])
 def recipe(request):
-    """Each file in `configs/` in turn."""
+    """Each file in `configs/` in turn; one process makes its exports for all tests."""
     return request.param
 
 

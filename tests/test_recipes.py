@@ -6,7 +6,7 @@ import pytest
 
 from keras_s2s import load
 from keras_s2s.config import load_config
-from keras_s2s.deploy.verification.agreement import LEAST_SHARE
+from keras_s2s.deploy.agreement import LEAST_SHARE
 from keras_s2s.deploy.verification.find_exports import find_exports, open_export
 from keras_s2s.deploy.verification.verify import Verification
 

@@ -13,7 +13,7 @@ import pytest
 from keras_s2s.config import SearchConfig
 from keras_s2s.data.phrasebook import load_phrasebook
 from keras_s2s.model.losses import SmoothedCrossentropy
-from keras_s2s.seq2seq import load
+from keras_s2s.seq2seq import Seq2Seq, load
 from keras_s2s.translation import Hypothesis, Translator
 
 SEARCHES = [SearchConfig(), SearchConfig(method="beam"), SearchConfig(method="sample", seed=3, temperature=2.0)]
@@ -161,9 +161,39 @@ def test_damaged_files(trained, tmp_path, damage):
         load(path)
 
 
+def test_frozen_layers_translate_as_before(trained, make_model):
+    model = make_model(units=32, embedding=16, dropout=0.0)
+    model.set_weights(trained.get_weights())
+    sources = [source for source, _ in PAIRS]
+    expected = model.translate(sources)
+    model.get_layer("encoder_embedding").trainable = False
+    assert model.translate(sources) == expected
+    model.trainable = False
+    assert model.translate(sources) == expected
+
+
+def test_a_model_that_has_diverged_says_so(make_model):
+    model = make_model()
+    model.set_weights([array * np.nan for array in model.get_weights()])
+    for search in (SearchConfig(method="greedy"), SearchConfig(method="beam")):
+        with pytest.raises(ValueError, match=r"not numbers \(NaN\): its training has diverged"):
+            model.translate(["to go"], search)
+
+
+def test_wrong_numbers_of_hypotheses_and_pairs_that_can_be_read_once(trained):
+    for n in (0, -1):
+        with pytest.raises(ValueError, match=f"at least 1; got {n}"):
+            trained.n_best(["to go"], n)
+    with pytest.raises(ValueError, match=r"read twice, got an iterator: pass list\(pairs\)"):
+        Seq2Seq.from_pairs(iter(PAIRS))
+
+
 def test_other_bad_files(tmp_path):
     with pytest.raises(FileNotFoundError, match="no such model file"):
         load(tmp_path / "absent.keras")
+    (tmp_path / "README.md").write_text("# Title", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"README.md: expected a .keras file, as `Seq2Seq.save` writes it$"):
+        load(tmp_path / "README.md")
     other = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     other.save(tmp_path / "other.keras")
     with pytest.raises(ValueError, match=r"holds a Sequential, expected a keras_s2s\.Seq2Seq"):

@@ -1,9 +1,11 @@
 """`keras-s2s build`: from a file of pairs to a trained, evaluated, exported model, in one command."""
 
+import filecmp
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,15 +15,15 @@ from keras_s2s.cli.console import err, out, quiet_import
 from keras_s2s.cli.export import export_all
 from keras_s2s.cli.pair_files import Columns, Format, parse_columns, print_left_out
 from keras_s2s.cli.train import Settings, parse_settings
+from keras_s2s.whole_file import replacing
 
 if TYPE_CHECKING:
-    from keras_s2s.config import RunConfig
+    from keras_s2s.config import ModelConfig, RunConfig
     from keras_s2s.data.corpus import Pair, Splits
     from keras_s2s.seq2seq import Seq2Seq
 
 # Pairs that are looked at to choose the vocabularies' sizes.
 SAMPLE = 20_000
-SMALLEST = 6
 EXAMPLES = 5
 # Test sentences that the exports are compared on.
 EXPORT_SAMPLES = 100
@@ -62,7 +64,7 @@ def build(
     given = parse_settings(settings) | {key: value for key, value in options.items() if value is not None}
     output = output or Path("runs") / file.name.split(".")[0]
     with named_as_typed(OF_BUILD):
-        splits, config = _read_and_split(file, target, format, _parse(given, file), given, output)
+        splits, config = _read_and_split(file, target, format, _parse(given, file), given, output, resume)
 
     with quiet_import():
         from keras_s2s.training.trainer import train
@@ -96,7 +98,13 @@ def _parse(given: dict[str, Any], file: Path) -> "RunConfig":
 
 
 def _read_and_split(
-    file: Path, target: Path | None, format: str | None, config: "RunConfig", given: dict[str, Any], folder: Path
+    file: Path,
+    target: Path | None,
+    format: str | None,
+    config: "RunConfig",
+    given: dict[str, Any],
+    folder: Path,
+    resume: bool,
 ) -> "tuple[Splits, RunConfig]":
     """Write the splits into the folder and print what was left out; return them and their configuration."""
     from keras_s2s.data.corpus import read_pairs
@@ -108,33 +116,50 @@ def _read_and_split(
     with err.status(f"reading and splitting {file}"):
         # Left out, the sizes follow the file's own, which may be small.
         splits = divide(corpus, data, given.get("data.valid_size"), given.get("data.test_size"))
-        _write_splits(splits, folder)
+        _write_splits(splits, folder, resume)
         train, valid, test = (str(folder / f"{part}.tsv") for part in PARTS)
         written = replace(data, train=train, valid=valid, test=test, columns=None)
         config = _fit_vocabularies(replace(config, data=written), given)
     out.print(str(corpus.report), markup=False, highlight=False, soft_wrap=True)
     print_left_out((splits.valid, splits.test), splits.report)
+    _tell_tokenizers(config.model)
     return splits, config
 
 
-def _write_splits(splits: "Splits", folder: Path) -> None:
-    """Write the three parts as TSV, so that the run can be repeated from its folder alone."""
-    for part in PARTS:
-        path = folder / f"{part}.tsv"
-        unfinished = path.with_suffix(".unfinished")
-        with unfinished.open("w", encoding="utf-8", newline="\n") as stream:
-            for pair in getattr(splits, part):
-                stream.write("\t".join(column for column in pair if column is not None) + "\n")
-        unfinished.replace(path)
+def _write_splits(splits: "Splits", folder: Path, resume: bool = False) -> None:
+    """Write the three parts as TSV, so that the run can be repeated from its folder alone.
+
+    Raises:
+        ValueError: A run of other pairs is in the folder, and was to go on; its files stay as they are.
+    """
+    with TemporaryDirectory(dir=folder, prefix=".splits-") as elsewhere:
+        written = [Path(elsewhere) / f"{part}.tsv" for part in PARTS]
+        for path in written:
+            with path.open("w", encoding="utf-8", newline="\n") as stream:
+                for pair in getattr(splits, path.stem):
+                    stream.write("\t".join(column for column in pair if column is not None) + "\n")
+        if resume and (folder / "checkpoints").exists():
+            others = [path.name for path in written if (folder / path.name).is_file() and not _same(path, folder)]
+            if others:
+                raise ValueError(
+                    f"{folder} holds a run on other pairs ({', '.join(others)}): choose another folder with --output, "
+                    "or start anew with --no-resume, which deletes that run"
+                )
+        for path in written:
+            path.replace(folder / path.name)
+
+
+def _same(path: Path, folder: Path) -> bool:
+    return filecmp.cmp(path, folder / path.name, shallow=False)
 
 
 def _fit_vocabularies(config: "RunConfig", given: dict[str, Any]) -> "RunConfig":
     """Make the vocabularies smaller where the text is too little for them, and nobody asked for their size.
 
-    How many pieces a text has only shows when they are learned, so smaller and smaller sizes are tried.
+    How many pieces a text has only shows when they are learned.
     """
     from keras_s2s.data.corpus import read_pairs
-    from keras_s2s.data.tokenizer import Tokenizer
+    from keras_s2s.data.tokenizer import Tokenizer, TooFewPiecesError
 
     train = read_pairs(str(config.data.train), deduplicate=False)
     for column, side in enumerate(("source_tokenizer", "target_tokenizer")):
@@ -142,15 +167,24 @@ def _fit_vocabularies(config: "RunConfig", given: dict[str, Any]) -> "RunConfig"
             continue
         texts = [pair[column] or "" for pair in islice(train, SAMPLE)]
         fitting = getattr(config.model, side)
-        while fitting.vocabulary_size >= SMALLEST:
-            try:
-                Tokenizer.train(texts, fitting)
-            except ValueError:
-                fitting = replace(fitting, vocabulary_size=fitting.vocabulary_size * 3 // 4)
-                continue
+        try:
+            Tokenizer.train(texts, fitting)
+        except TooFewPiecesError as error:
+            fitting = replace(fitting, vocabulary_size=error.most)
             config = replace(config, model=replace(config.model, **{side: fitting}))
-            break
     return config
+
+
+def _tell_tokenizers(config: "ModelConfig") -> None:
+    source, target = (f"{t.kind}, {t.vocabulary_size:,}" for t in (config.source_tokenizer, config.target_tokenizer))
+    out.print(f"tokenisers: source {source}; target {target}", highlight=False, soft_wrap=True)
+    if config.source_tokenizer.kind == "unigram":
+        err.print(
+            "for spellings, dates or proteins, where each character counts: --set model.source_tokenizer.kind=char",
+            style="dim",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _report(model: "Seq2Seq", test: "Iterable[Pair]", folder: Path, name: str) -> None:
@@ -165,7 +199,8 @@ def _report(model: "Seq2Seq", test: "Iterable[Pair]", folder: Path, name: str) -
         search=describe_search(model.search),
         data=f"{name} test",
     )
-    (folder / "evaluation.json").write_text(result.to_json() + "\n", encoding="utf-8")
+    with replacing(folder / "evaluation.json") as unfinished:
+        unfinished.write_text(result.to_json() + "\n", encoding="utf-8")
     out.print(result.table())
     out.print(result.signature, markup=False, highlight=False, soft_wrap=True)
     sources = [pair.source for pair in test[:EXAMPLES]]

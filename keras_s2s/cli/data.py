@@ -64,12 +64,15 @@ def check(
     columns: Columns = None,
     max_bad_share: MaxBadShare = 0.01,
 ) -> None:
-    """Read a file of pairs to its end and print what was kept, what was dropped and why."""
+    """Read a file of pairs to its end and print what was kept, what was dropped and why, and how long the texts are."""
     with named_as_typed(OF_CHECK):
         corpus = open_pairs(file, target, format, columns, max_bad_share)
+        longest_source = longest_target = 0
         try:
             with err.status(f"reading {file}"):
-                for _ in corpus:
-                    pass
+                for source, answer, _ in corpus:
+                    longest_source = max(longest_source, len(source))
+                    longest_target = max(longest_target, len(answer))
         finally:
             out.print(str(corpus.report), markup=False, highlight=False, soft_wrap=True)
+        out.print(f"  longest source {longest_source:,} characters, longest target {longest_target:,}", highlight=False)

@@ -22,6 +22,7 @@ GREETINGS = ("Let's go!", "let's go")
 
 def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the result.")] = Path("demo_output"),
+    resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint in the folder, if it has one.")] = True,
     settings: Settings = None,
 ) -> None:
     """Train a two-layer LSTM encoder-decoder from English to Spanish; translate sentences it never saw."""
@@ -36,8 +37,8 @@ def demo(
     with quiet_import():
         from keras_s2s.training.trainer import train
 
-    err.print(f"Training on {name}; {len(test):,} sentences that it never sees are kept for the test.")
-    model = train(config, output, resume=False)
+    err.print(f"Training on {name}; {len(test):,} sentences that it never sees are kept for the test.", soft_wrap=True)
+    model = train(config, output, resume=resume)
     saved = output / "model.keras"
     _show(model, test, name)
     out.print(f"\nThe model: {saved}; try: keras-s2s translate --model {saved}", highlight=False, soft_wrap=True)

@@ -79,7 +79,7 @@ def saved_model(
             samples=texts,
             facts=run_facts(loaded, model),
         )
-    _tell(written, "a fresh process gives the model's answers")
+    _tell(written, "a fresh process gives the model's answers", texts)
 
 
 @app.command()
@@ -119,7 +119,7 @@ def tflite(
             from keras_s2s.deploy.run_facts import run_facts
         evaluation = run_facts(loaded, model).get("evaluation")
         written = export_tflite(loaded, file, quantize=quantize, search=search, samples=texts, evaluation=evaluation)
-    _tell(written, _agreement(written))
+    _tell(written, _agreement(written), texts)
 
 
 def export_all(model: "Seq2Seq", folder: Path, samples: Sequence[str]) -> None:
@@ -133,8 +133,8 @@ def export_all(model: "Seq2Seq", folder: Path, samples: Sequence[str]) -> None:
         served = export_saved_model(model, folder / "saved_model", samples=samples, facts=facts)
         evaluation = facts.get("evaluation")
         on_device = export_tflite(model, folder / "model.tflite", samples=samples, evaluation=evaluation)
-    _tell(served, "for TensorFlow Serving; a fresh process gives the model's answers")
-    _tell(on_device, f"for devices; {_agreement(on_device)}")
+    _tell(served, "for TensorFlow Serving; a fresh process gives the model's answers", samples)
+    _tell(on_device, f"for devices; {_agreement(on_device)}", samples)
 
 
 def _read_samples(path: Path | None) -> list[str] | None:
@@ -148,7 +148,9 @@ def _agreement(file: Path) -> str:
     return f"of {shares['texts']} texts, as the model: greedy {shares['greedy']:.1%}, beam {shares['beam']:.1%}"
 
 
-def _tell(written: Path, verdict: str) -> None:
+def _tell(written: Path, verdict: str, samples: Sequence[str] | None) -> None:
     files = [written] if written.is_file() else [path for path in written.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files) / MEGABYTE
     out.print(f"{written} ({size:.1f} MB): {verdict}", markup=False, highlight=False, soft_wrap=True)
+    if not samples:
+        err.print("compared on random texts; --samples FILE compares on yours", style="dim", soft_wrap=True)

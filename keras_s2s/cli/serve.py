@@ -57,6 +57,8 @@ def _check(folder: Path, name: str) -> None:
 
     if not name or set(name) & set("/:"):
         raise ValueError(f"{name!r} cannot be a model's name, which stands in URLs: choose another with --name")
+    if folder.is_file():
+        raise ValueError(f"{folder} is a file: name the folder that `keras-s2s export saved-model` wrote")
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder")
     if (folder / "saved_model.pb").is_file():

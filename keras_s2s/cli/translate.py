@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -139,8 +140,8 @@ def _by_keras(loaded: "Seq2Seq", n_best: int | None, options: dict[str, Any]) ->
         place, answered = answered, answered + len(batch)
         if n_best is None:
             return iter(loaded.translate(batch, search, place=place))
-        # A greedy search has one answer: the model then chooses a beam of N by itself.
-        chosen = search if search.method != "greedy" else None
+        # A greedy search has one answer: a beam of N has more.
+        chosen = replace(search, method="beam") if search.method == "greedy" else search
         return map(_format_n_best, loaded.n_best(batch, n_best, chosen, place=place))
 
     return answer

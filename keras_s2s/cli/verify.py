@@ -70,7 +70,7 @@ def verify(
         max_length=max_length,
     )
     with quiet_import():
-        from keras_s2s.deploy.verification.agreement import sample_texts
+        from keras_s2s.deploy.agreement import sample_texts
         from keras_s2s.deploy.verification.find_exports import find_exports, open_export
         from keras_s2s.deploy.verification.verify import Verification
     names = exports or find_exports(model)
@@ -78,6 +78,7 @@ def verify(
         raise ValueError(f"no exports in {model.parent}: name them, or make one with `keras-s2s export`")
     if sources is None:
         sources = sample_texts(loaded, count=count)[:count]
+        err.print("compared on random texts; --texts or --pairs compares on yours", style="dim", soft_wrap=True)
     chosen = sorted(random.Random(0).sample(range(len(sources)), min(count, len(sources))))
     verification = Verification(
         loaded, [sources[i] for i in chosen], None if references is None else [references[i] for i in chosen]

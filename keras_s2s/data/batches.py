@@ -144,18 +144,20 @@ class Batches(keras.utils.PyDataset):
 
     def _plan(self, epoch: int) -> np.ndarray:
         """Return an epoch's batches as rows (pass, bucket, index in the bucket). `[steps, 3]`"""
-        if self._cached_plan[0] != epoch:
+        cached = self._cached_plan  # Keras may ask from several threads
+        if cached[0] != epoch:
             first = epoch * len(self)
             passes = range(first // self.steps_per_pass, (first + len(self) - 1) // self.steps_per_pass + 1)
             plan = np.concatenate([self._plan_of_pass(number) for number in passes])
             begin = first - passes[0] * self.steps_per_pass
             plan = plan[begin : begin + len(self)]
-            # Keras takes a dimension for static where the first two batches agree in it: let them differ.
-            others = np.flatnonzero(plan[:, 1] != plan[0, 1])
-            if len(others):
-                plan[[1, others[0]]] = plan[[others[0], 1]]
-            self._cached_plan = (epoch, plan)
-        return self._cached_plan[1]
+            # Keras takes a dimension for static where the first two batches agree in it: let them be the epoch's
+            # largest and smallest shape, which differ in it if any two do.
+            for place, chosen in enumerate((np.argmax, np.argmin)[: len(plan)]):
+                other = place + int(chosen(plan[place:, 1]))
+                plan[[place, other]] = plan[[other, place]]
+            cached = self._cached_plan = (epoch, plan)
+        return cached[1]
 
     def _plan_of_pass(self, number: int) -> np.ndarray:
         plan = np.array([(number, b, i) for b, count in enumerate(self._batches_of) for i in range(count)])
@@ -163,10 +165,11 @@ class Batches(keras.utils.PyDataset):
 
     def _orders(self, number: int) -> list[np.ndarray]:
         """Return the order of each bucket's pairs in a pass."""
-        if self.shuffle and self._cached_orders[0] != number:
+        cached = self._cached_orders
+        if self.shuffle and cached[0] != number:
             rng = np.random.default_rng([self.seed, number, 1])
-            self._cached_orders = (number, [rng.permutation(members) for members in self._members])
-        return self._cached_orders[1]
+            cached = self._cached_orders = (number, [rng.permutation(members) for members in self._members])
+        return cached[1]
 
     def _gather(self, rows: np.ndarray, bucket: Bucket) -> Batch:
         cache = self.cache
@@ -227,12 +230,12 @@ def _lay_out(sources: np.ndarray, targets: np.ndarray, number: int, batch_tokens
 
 
 def _candidates(sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Return bounds that both grow strictly, the last one wide enough for all pairs. `[candidates, 2]`"""
+    """Return different bounds, none smaller than the one before, the last wide enough for all. `[candidates, 2]`"""
     shares = np.concatenate([np.linspace(0.02, 0.98, 49), 1 - np.geomspace(0.015, 0.0005, 12), [1]])
     quantiles = np.stack([np.quantile(lengths, shares, method="higher") for lengths in (sources, targets)], axis=1)
     bounds = [quantiles[-1]]
     for bound in quantiles[-2::-1]:
-        if (bound < bounds[-1]).all():
+        if (bound < bounds[-1]).any():
             bounds.append(bound)
     return np.array(bounds[::-1])
 

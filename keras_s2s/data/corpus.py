@@ -146,6 +146,8 @@ class Corpus:
             if is_new is not None and not is_new(hash(fields)):
                 self._drop(report, DropReason.DUPLICATE, line)
                 continue
+            if not report.kept:
+                report.first = source, target
             report.kept += 1
             yield make(fields)
 

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 EXAMPLES_PER_REASON = 3
+SHOWN = 60  # characters of each side of the first pair
 
 
 class DropReason(enum.Enum):
@@ -37,6 +38,7 @@ class ReadReport:
         kept: Rows that became pairs.
         dropped: Rows that did not, by reason.
         examples: The first few places of each reason, as `file:line` or `file:line (detail)`.
+        first: The first pair, to see whether columns and header are as meant; None before it is read.
         complete: Whether the pass came to the end of the file.
     """
 
@@ -44,6 +46,7 @@ class ReadReport:
     kept: int = 0
     dropped: Counter[DropReason] = field(default_factory=Counter)
     examples: dict[DropReason, list[str]] = field(default_factory=dict)
+    first: tuple[str, str] | None = None
     complete: bool = False
 
     @property
@@ -84,13 +87,17 @@ class ReadReport:
             "bad_share": self.bad_share,
             "dropped": {reason.name.lower(): count for reason, count in self.dropped.items()},
             "examples": {reason.name.lower(): list(places) for reason, places in self.examples.items()},
+            "first": self.first and list(self.first),
             "complete": self.complete,
         }
 
     def __str__(self) -> str:
-        """A small table: one line for what was kept, one for each reason."""
+        """A small table: a line for what was kept, one for the first pair, one for each reason."""
         title = f"{self.name}: {self.rows:,} rows" + ("" if self.complete else " so far")
         lines = [title, f"  {'kept':<40}{self.kept:>14,}"]
+        if self.first:
+            source, target = (repr(side if len(side) <= SHOWN else f"{side[:SHOWN]}…") for side in self.first)
+            lines.append(f"  the first: {source} → {target}")
         for reason, count in self.dropped.most_common():
             places = "; ".join(self.examples[reason])
             lines.append(f"  {'dropped: ' + reason.value:<40}{count:>14,}  {places}")

@@ -46,7 +46,7 @@ def clean(text: str) -> str:
         >>> clean(" Cafe\u0301\r\n")
         'Café'
     """
-    text = text.replace("\0", "").replace("\r", " ").replace("\n", " ").replace("\t", " ")
+    text = text.replace("\0", "").replace("\r\n", " ").replace("\r", " ").replace("\n", " ").replace("\t", " ")
     return unicodedata.normalize("NFC", text).strip()
 
 

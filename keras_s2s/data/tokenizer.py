@@ -31,6 +31,21 @@ _LONGEST_LINE = 16_384
 _SENTENCES = 1_000_000
 
 
+class TooFewPiecesError(ValueError):
+    """The training text has fewer pieces than the vocabulary that was asked for.
+
+    Attributes:
+        most: The largest vocabulary that the text has pieces for.
+    """
+
+    def __init__(self, asked: str, most: int) -> None:
+        """Say how to mend it."""
+        super().__init__(
+            f"{asked} is more than the training text has pieces for: set it to at most {most}, or bring more text"
+        )
+        self.most = most
+
+
 class Tokenizer:
     """A learned SentencePiece model with this package's reserved ids.
 
@@ -68,7 +83,8 @@ class Tokenizer:
             config: Kind, size and normalisation.
 
         Raises:
-            ValueError: There is no text, or too little of it for the vocabulary that was asked for.
+            TooFewPiecesError: The text is too little for the vocabulary that was asked for.
+            ValueError: There is no text, or the vocabulary has no room for its characters.
         """
         model = io.BytesIO()
         try:
@@ -94,7 +110,7 @@ class Tokenizer:
                 minloglevel=2,
             )
         except (RuntimeError, OSError) as error:
-            raise ValueError(_explain(str(error), config)) from None
+            raise _explain(str(error), config) from None
         return cls(model.getvalue())
 
     @classmethod
@@ -198,15 +214,15 @@ def _lines(texts: Iterable[str]) -> Iterable[str]:
     return (" ".join(text.replace("\0", " ").splitlines())[:_LONGEST_LINE] for text in texts)
 
 
-def _explain(message: str, config: "TokenizerConfig") -> str:
+def _explain(message: str, config: "TokenizerConfig") -> ValueError:
     asked = f"vocabulary_size={config.vocabulary_size}"
     if most := re.search(r"too high.*<= (\d+)", message, re.DOTALL):
-        return f"{asked} is more than the training text has pieces for: set it to at most {most[1]}, or bring more text"
+        return TooFewPiecesError(asked, int(most[1]))
     if least := re.search(r"smaller than required_chars\. \d+ vs (\d+)", message):
-        return (
+        return ValueError(
             f"{asked} is too small for the {least[1]} characters of the training text: set it to more than {least[1]}, "
             "or lower character_coverage"
         )
     if "empty" in message or "all_chars_count" in message:
-        return "no text to learn a tokeniser from: every line was empty"
-    return f"SentencePiece could not learn a {config.kind} tokeniser: {message}"
+        return ValueError("no text to learn a tokeniser from: every line was empty")
+    return ValueError(f"SentencePiece could not learn a {config.kind} tokeniser: {message}")

@@ -19,11 +19,11 @@ BATCH = 64
 
 
 def align(weights: Weights, pairs: Sequence[tuple[Ids, Ids]], config: ModelConfig) -> Iterator[Attention]:
-    """Yield the attention of each pair's output, given its source; both are ids that end with `<EOS>`.
+    """Yield the attention of each pair's output, given its source.
 
     Args:
         weights: The trained arrays.
-        pairs: Sources and outputs.
+        pairs: Sources and outputs: ids that end with `<EOS>`, but for an output that fills the model's limit.
         config: The model's.
 
     Yields:

@@ -32,9 +32,9 @@ class Prediction(NamedTuple):
 
 
 def inference_weights(model: keras.Model) -> Weights:
-    """Return a model's trained variables by `layer/variable`; they stay the model's own."""
+    """Return a model's weights by `layer/variable`, frozen ones too; they stay the model's own."""
     layers = (part for layer in model.layers for part in _halves(layer))
-    return {f"{layer.name}/{v.name}": v for layer in layers for v in layer.trainable_variables}
+    return {f"{layer.name}/{v.name}": v for layer in layers for v in layer.weights}
 
 
 def _halves(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:

@@ -56,13 +56,13 @@ class Gates(NamedTuple):
     """A layer's gates at one step, after their activations. `[batch, units]` each
 
     Attributes:
-        write: How much of the candidate enters the long-term memory (the input gate), 0 to 1.
+        input: How much of the candidate enters the long-term memory, 0 to 1.
         forget: How much of the long-term memory stays, 0 to 1.
-        candidate: What would be written, -1 to 1.
+        candidate: What would enter it, -1 to 1.
         output: How much of the long-term memory shows as short-term memory, 0 to 1.
     """
 
-    write: Any
+    input: Any
     forget: Any
     candidate: Any
     output: Any
@@ -70,13 +70,13 @@ class Gates(NamedTuple):
 
 def open_gates(inputs: Any) -> Gates:
     """Return the gates, given the sums of what they are fed with, in Keras's order. `[batch, 4 * units]`"""
-    write, forget, candidate, output = ops.split(inputs, 4, axis=-1)
-    return Gates(ops.sigmoid(write), ops.sigmoid(forget), ops.tanh(candidate), ops.sigmoid(output))
+    entering, forget, candidate, output = ops.split(inputs, 4, axis=-1)
+    return Gates(ops.sigmoid(entering), ops.sigmoid(forget), ops.tanh(candidate), ops.sigmoid(output))
 
 
 def next_memories(gates: Gates, cell: Any) -> tuple[Any, Any]:
     """Return the next hidden and cell state. `[batch, units]` each"""
-    cell = gates.forget * cell + gates.write * gates.candidate
+    cell = gates.forget * cell + gates.input * gates.candidate
     return gates.output * ops.tanh(cell), cell
 
 

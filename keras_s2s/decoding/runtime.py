@@ -91,6 +91,11 @@ def _compiled(model: ModelConfig, config: SearchConfig) -> Callable[..., Outputs
 
 def _as_lists(outputs: Outputs) -> Iterator[list[tuple[list[int], float]]]:
     tokens, log_probs = ops.convert_to_numpy(outputs.tokens), ops.convert_to_numpy(outputs.log_probs)
+    if np.isnan(log_probs).any():
+        raise ValueError(
+            "the model's probabilities are not numbers (NaN): its training has diverged; go back to an earlier "
+            "checkpoint and train with a lower learning rate, or with the gradient's norm bounded (clip_norm)"
+        )
     for rows, scores in zip(tokens, log_probs, strict=True):
         yield [
             ([int(token) for token in row if token != PAD], float(score))

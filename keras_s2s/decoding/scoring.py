@@ -50,9 +50,9 @@ def token_log_probs(weights: Weights, source: Any, length: Any, target: Any, con
 
 
 def score(weights: Weights, pairs: Sequence[tuple[Ids, Ids]], config: ModelConfig) -> list[float]:
-    """Return the log-probability of each pair's output, given its source; both are ids that end with `<EOS>`.
+    """Return the log-probability of each pair's output, given its source: ids that end with `<EOS>`.
 
-    An output of no ids, which is what a source of `<EOS>` alone has, counts 0.
+    An output that fills the model's limit has no `<EOS>`; one of no ids, as a source of `<EOS>` alone has, counts 0.
     """
     arrays = {name: ops.convert_to_tensor(array) for name, array in weights.items()}
     totals: list[float] = []

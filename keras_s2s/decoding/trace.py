@@ -19,13 +19,13 @@ class LayerTrace:
     """What an LSTM layer did at each step. `[time, units]` each
 
     Attributes:
-        write, forget, output: The gates, 0 to 1.
-        candidate: What would be written, -1 to 1.
+        input, forget, output: The gates, 0 to 1.
+        candidate: What the input gate lets in, -1 to 1.
         cell: The long-term memory after the step.
         hidden: The short-term memory after the step.
     """
 
-    write: Any
+    input: Any
     forget: Any
     candidate: Any
     output: Any

@@ -19,6 +19,7 @@ from keras_s2s.config import SearchConfig, to_dict
 from keras_s2s.data.tokenizer import CHARACTERS_A_TOKEN
 from keras_s2s.decoding.search import output_limit
 from keras_s2s.deploy.model_card_text import to_markdown
+from keras_s2s.whole_file import replacing
 
 if TYPE_CHECKING:
     from keras_s2s.seq2seq import Seq2Seq
@@ -107,17 +108,13 @@ def write_card(card: Mapping[str, Any], json_file: Path, markdown_file: Path | N
     Raises:
         OSError: A file cannot be written.
     """
-    _replace(json_file, json.dumps(card, indent=2, ensure_ascii=False) + "\n")
+    with replacing(json_file) as unfinished:
+        unfinished.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     if markdown_file is not None:
-        _replace(markdown_file, to_markdown(card))
+        with replacing(markdown_file) as unfinished:
+            unfinished.write_text(to_markdown(card), encoding="utf-8")
 
 
 def _known(fact: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Return a fact without what is empty in it, or nothing if all of it is."""
     return {key: value for key, value in (fact or {}).items() if value not in (None, "")} or None
-
-
-def _replace(file: Path, text: str) -> None:
-    unfinished = file.with_name(f".{file.name}.unfinished")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(file)

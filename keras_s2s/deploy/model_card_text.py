@@ -116,7 +116,7 @@ def _recipe(card: Mapping[str, Any]) -> Iterator[str]:
     if not card["recipe"]:
         yield "Unknown: the model was exported apart from the folder of its training run."
         return
-    yield "With the tables above, a configuration for `keras-s2s train`:"
+    yield "With the tables above, and paths for the names of files, a configuration for `keras-s2s train`:"
     yield from _toml(card["recipe"])
 
 

@@ -2,8 +2,9 @@
 
 By Keras's defaults (embeddings of ±0.05, Glorot kernels) every layer shrinks its input tenfold, so that at first the
 context vectors hardly depend on the source, and the decoder spends its first epochs as a mere language model. Here
-each gate's input begins with a variance near one, on which the whole depth of the stack depends (Glorot & Bengio 2010;
-Mishkin & Matas 2016, https://arxiv.org/abs/1511.06422).
+signals keep their size through the stack (Glorot & Bengio 2010; Mishkin & Matas 2016, https://arxiv.org/abs/1511.06422):
+an upper layer's gates are fed with a variance near one, those of the first layer, which reads the embedding, with one
+near five. A tied embedding begins smaller, for the sake of the logits, and the first decoder layer's gates with it.
 """
 
 import keras

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import keras
 from rich.console import Console
@@ -74,6 +74,9 @@ class Samples(keras.callbacks.Callback):
 class ProgressBar(keras.callbacks.Callback):
     """A bar for each epoch with tokens/s and the time left, then one line with its figures.
 
+    Train in a `with` block of it: Keras tells no callback of a training that is interrupted, and the terminal has no
+    cursor while the bar is there.
+
     Args:
         tokens_per_step: Target tokens in a step, padding not counted, on average.
         steps: Steps in an epoch.
@@ -99,9 +102,12 @@ class ProgressBar(keras.callbacks.Callback):
         )
         self._task = self._bar.add_task("", total=steps, epoch="", figures="")
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Show the bar."""
+    def __enter__(self) -> Self:
         self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Begin at zero."""
@@ -110,6 +116,8 @@ class ProgressBar(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Move on."""
+        if self._bar.disable:
+            return
         rate = (batch + 1) * self._tokens_per_step / (time.perf_counter() - self._began)
         loss = float((logs or {}).get("loss", 0))
         self._bar.update(self._task, completed=batch + 1, figures=f"{rate:,.0f} tokens/s · loss {loss:.3f}")
@@ -134,10 +142,6 @@ class ProgressBar(keras.callbacks.Callback):
         figures = " · ".join(text.format(float(logs[name])) for name, text in shown.items() if name in logs)
         line = f"epoch {epoch + 1}/{self._epochs} · {figures} · {seconds:.0f} s"
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Take the bar away."""
-        self._bar.stop()
 
 
 def _translate_greedily(model: Seq2Seq, pairs: Sequence[Pair]) -> list[str]:

@@ -22,6 +22,7 @@ from keras_s2s.training.checkpoint import Checkpoints, Progress, SaveCheckpoint,
 from keras_s2s.training.data import identity, open_splits
 from keras_s2s.training.optimizer import make_optimizer
 from keras_s2s.training.selection import FIGURES, validation_pairs
+from keras_s2s.whole_file import replacing
 
 
 def train(
@@ -63,6 +64,7 @@ def _prepare_folder(folder: Path, config: RunConfig, origin: str, resume: bool) 
     """Make the folder, or check that the run in it is this one, on the same data."""
     saved, data = folder / "config.toml", folder / "data.json"
     if not resume:
+        _require_run(folder)
         for part in ("checkpoints", "ids", "tensorboard"):
             shutil.rmtree(folder / part, ignore_errors=True)
         for file in ("config.toml", "data.json", "source.model", "target.model", "log.csv", "evaluation.json"):
@@ -79,8 +81,23 @@ def _prepare_folder(folder: Path, config: RunConfig, origin: str, resume: bool) 
             "that run"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    _write_whole(saved, dump_config(config).encode())
-    _write_whole(data, origin.encode())
+    for path, text in ((saved, dump_config(config)), (data, origin)):
+        with replacing(path) as unfinished:
+            unfinished.write_text(text, encoding="utf-8")
+
+
+def _require_run(folder: Path) -> None:
+    """Check that what is to be deleted was written by `train`.
+
+    Raises:
+        ValueError: There are checkpoints, but not the files that say of which run they are.
+    """
+    missing = [name for name in ("config.toml", "data.json") if not (folder / name).is_file()]
+    if missing and (folder / "checkpoints").exists():
+        raise ValueError(
+            f"{folder} has checkpoints but no {' and no '.join(missing)}, so that they may not be ours to delete: "
+            "choose another folder, or remove them yourself"
+        )
 
 
 @contextmanager
@@ -126,23 +143,26 @@ class _Run:
         self._write_log(progress)
         valid = validation_pairs(splits.valid, source, target, self.config)
         if not self._stopped_early(progress):
-            model.fit(
-                batches,
-                validation_data=validation,
-                initial_epoch=progress.epoch,
-                epochs=self.settings.epochs,
-                verbose=0,
-                shuffle=False,  # the batches are in random order already, one that can be repeated
-                callbacks=self._callbacks(valid, batches, progress),
-            )
+            tokens_per_step = batches.tokens / batches.steps_per_pass
+            with ProgressBar(tokens_per_step, len(batches), self.settings.epochs, self.console) as bar:
+                model.fit(
+                    batches,
+                    validation_data=validation,
+                    initial_epoch=progress.epoch,
+                    epochs=self.settings.epochs,
+                    verbose=0,
+                    shuffle=False,  # the batches are in random order already, one that can be repeated
+                    callbacks=self._callbacks(valid, batches, progress, bar),
+                )
         self._finish(valid)
 
     def _tokenizer(self, splits: Splits, side: str) -> Tokenizer:
-        """Learn a side's tokeniser from the training split, or take what an earlier start of the run learned."""
+        """Learn a side's tokeniser from the training split, or take those of the run that goes on."""
         path = self.folder / f"{side}.model"
-        if not path.exists():
+        if not (path.exists() and self.checkpoints.epochs()):
             texts = (getattr(pair, side) for pair in splits.train)
-            _write_whole(path, Tokenizer.train(texts, getattr(self.config.model, f"{side}_tokenizer")).model)
+            with replacing(path) as unfinished:
+                unfinished.write_bytes(Tokenizer.train(texts, getattr(self.config.model, f"{side}_tokenizer")).model)
         return Tokenizer.from_file(path)
 
     def _batches(self, splits: Splits, source: Tokenizer, target: Tokenizer, origin: str) -> tuple[Batches, Batches]:
@@ -172,13 +192,14 @@ class _Run:
             jit_compile=settings.jit_compile and not settings.deterministic,
         )
 
-    def _callbacks(self, valid: list[Pair], batches: Batches, progress: Progress) -> list[keras.callbacks.Callback]:
+    def _callbacks(
+        self, valid: list[Pair], batches: Batches, progress: Progress, bar: ProgressBar
+    ) -> list[keras.callbacks.Callback]:
         settings = self.settings
-        tokens_per_step = batches.tokens / batches.steps_per_pass
         callbacks = [
             FollowEpochs(batches),
             ValidationFigure(self.figure, valid),
-            ProgressBar(tokens_per_step, len(batches), settings.epochs, self.console),
+            bar,
             Samples(valid[: settings.samples], self.console),
             SaveCheckpoint(self.figure.column, self.checkpoints, progress, settings.early_stopping),
             keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: self._write_log(progress)),
@@ -208,16 +229,10 @@ class _Run:
     def _write_log(self, progress: Progress) -> None:
         """Write the epochs' figures anew, so that the log never holds more than the checkpoint."""
         names = ["epoch", *dict.fromkeys(name for row in progress.history for name in row)]
-        with (self.folder / "log.csv").open("w", newline="") as file:
+        with replacing(self.folder / "log.csv") as unfinished, unfinished.open("w", newline="") as file:
             writer = csv.DictWriter(file, names)
             writer.writeheader()
             writer.writerows({"epoch": i, **row} for i, row in enumerate(progress.history, start=1))
 
     def _print(self, line: str) -> None:
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    unfinished = path.with_name(path.name + ".unfinished")
-    unfinished.write_bytes(content)
-    unfinished.replace(path)

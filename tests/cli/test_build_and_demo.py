@@ -52,7 +52,22 @@ def test_building_again_writes_the_same_splits(invoke, training, pairs_file, tmp
     with pairs_file.open("a", encoding="utf-8") as stream:
         stream.writelines(f"new {i}\tnuevo {i}\n" for i in range(60))
     assert build_and_look()["train.tsv"] != first["train.tsv"]
-    assert not list((tmp_path / "out").glob("*.unfinished"))
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {*first, "evaluation.json"}
+
+
+def test_other_pairs_leave_a_run_as_it_is(invoke, fail, training, pairs_file, tmp_path):
+    folder = tmp_path / "out"
+    invoke("build", pairs_file, "-o", folder)
+    (folder / "checkpoints").mkdir()
+    before = {path: path.read_bytes() for path in folder.glob("*.tsv")}
+    invoke("build", pairs_file, "-o", folder)
+    with pairs_file.open("a", encoding="utf-8") as stream:
+        stream.writelines(f"new {i}\tnuevo {i}\n" for i in range(60))
+    message = fail("build", pairs_file, "-o", folder)[0]
+    assert f"{folder} holds a run on other pairs (train.tsv" in message
+    assert {path: path.read_bytes() for path in folder.glob("*.tsv")} == before
+    invoke("build", pairs_file, "-o", folder, "--no-resume")
+    assert (folder / "train.tsv").read_bytes() != before[folder / "train.tsv"]
 
 
 def test_settings_of_the_data_are_obeyed(invoke, training, tmp_path):
@@ -149,7 +164,9 @@ def test_a_small_file_gets_vocabularies_that_it_has_text_for(invoke, training, p
 
 
 def test_a_vocabulary_that_was_asked_for_is_kept(invoke, training, pairs_file, tmp_path):
-    invoke("build", pairs_file, "-o", tmp_path / "out", "--set", "model.source_tokenizer.vocabulary_size=30")
+    result = invoke("build", pairs_file, "-o", tmp_path / "out", "--set", "model.source_tokenizer.vocabulary_size=30")
+    assert "tokenisers: source unigram, 30; target unigram, " in result.stdout
+    assert "model.source_tokenizer.kind=char" in result.stderr
     assert training[0].config.model.source_tokenizer.vocabulary_size == 30
 
 
@@ -160,7 +177,7 @@ def test_the_demo(invoke, training, model, tmp_path, monkeypatch):
     model.answers = {"Let's go!": "¡Vamos!", "let's go": "vamos"}
     text = invoke("demo", "-o", tmp_path / "out", "--set", "training.epochs=1").stdout
     (call,) = training
-    assert (call.config.data.name, call.config.training.epochs, call.resume) == ("phrasebook-en-es", 1, False)
+    assert (call.config.data.name, call.config.training.epochs, call.resume) == ("phrasebook-en-es", 1, True)
     for part in ("SENTENCE 0", "21 unseen sentences: 95.2%", '"Let\'s go!"', '→ "¡Vamos!"', '→ "vamos"'):
         assert part in text
 

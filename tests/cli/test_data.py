@@ -46,7 +46,8 @@ def test_check_prints_the_report(invoke, tmp_path):
     path = tmp_path / "pairs.tsv"
     path.write_text("a\tb\na\tb\n\tempty\nc\td\n", encoding="utf-8")
     text = invoke("data", "check", path, "--max-bad-share", "0.5").stdout
-    for part in ("4 rows", "duplicate pair", "empty source or target", "pairs.tsv:3"):
+    longest = "longest source 1 characters, longest target 1"
+    for part in ("4 rows", "duplicate pair", "empty source or target", "pairs.tsv:3", "the first: 'a' → 'b'", longest):
         assert part in text
 
 

@@ -44,7 +44,9 @@ def test_n_best(invoke, model):
     assert invoke("translate", "--n-best", 2, "a", "b").stdout == (
         "-0.0000\tA0\n-0.5000\tA1\n\n-0.0000\tB0\n-0.5000\tB1\n\n"
     )
-    assert model.calls[-1][1] is None  # greedy has one answer: the model takes a beam
+    assert model.calls[-1][1].method == "beam"  # greedy has one answer
+    invoke("translate", "--n-best", 2, "--max-length", 5, "a")
+    assert (model.calls[-1][1].method, model.calls[-1][1].max_length) == ("beam", 5)
     invoke("translate", "--n-best", 2, "--beam", 3, "a")
     assert model.calls[-1][1] == SearchConfig(method="beam", beam_size=3)
 

@@ -63,7 +63,7 @@ def test_what_is_not_there(connect, options):
             ask()
         assert refused.value.code == "NOT_FOUND"
         assert str(next(iter(options.values()))) in refused.value.model
-        assert "check the model's name and version" in str(refused.value)
+        assert "check the model's name (model=, --model-name) and version" in str(refused.value)
 
 
 def test_asyncio(server):

@@ -129,6 +129,28 @@ def test_the_first_two_batches_differ_in_both_lengths(tokenizer):
         assert first[1].shape[1] != second[1].shape[1]
 
 
+@pytest.mark.parametrize("constant", ["source", "target"])
+def test_one_side_of_a_constant_length_has_buckets_too(tokenizer, constant):
+    texts = ["abcdefgh"[: 1 + n % 8] * (1 + n % 3) for n in range(200)]
+    pairs = [Pair(t, "abc") if constant == "target" else Pair("abc", t) for t in texts]
+    batches = make(pairs, tokenizer, buckets=4)
+    assert len(batches.buckets) == 4
+    assert pairs_of(batches, 0, tokenizer) == sorted((p.source, p.target) for p in pairs)
+    padding = [(ids == PAD).mean() for step in range(len(batches)) for ids in batches.batch(0, step)[0].values()]
+    assert np.mean(padding) < 0.35
+
+
+def test_every_shape_fits_what_keras_takes_from_the_first_two_batches(make_model):
+    """Sources of three lengths, targets of two: no two neighbours of the buckets need to differ in both."""
+    words = ("to", "go", "eat", "sleep", "now")
+    pairs = [Pair(" ".join(words[: 1 + n % 5]), " ".join(["ir"] * (1 + (n % 5 > 2)))) for n in range(60)]
+    model = make_model()
+    model.compile(jit_compile=False)
+    batches = model.batches(pairs, batch_tokens=20, buckets=5)
+    assert len(batches.buckets) == 5
+    model.fit(batches, epochs=2, verbose=0)
+
+
 def test_buckets_waste_little(tokenizer):
     batches = make(random_pairs(3000), tokenizer, batch_tokens=1000, buckets=8, shuffle=False)
     computed = sum(b.rows * (b.source + b.target) for s in range(len(batches)) for b in [shape_of(batches, s)])

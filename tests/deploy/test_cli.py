@@ -20,6 +20,9 @@ def keras_file(model, tmp_path_factory):
 def invoke(*arguments):
     result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
     assert result.exit_code == 0, result.output
+    assert ("compared on random texts; --samples FILE" in result.stderr) == (
+        "export" in arguments and "--samples" not in arguments
+    )
     return result.stdout
 
 

@@ -21,8 +21,8 @@ from keras_s2s import (
     export_tflite,
     plots,
 )
+from keras_s2s.deploy.agreement import require_agreement
 from keras_s2s.deploy.device.operators import require_builtin
-from keras_s2s.deploy.verification.agreement import require_agreement
 from keras_s2s.deploy.verification.exports import DeviceExport
 from keras_s2s.deploy.verification.served_exports import SavedModelExport
 from keras_s2s.deploy.verification.verify import Verification
@@ -97,6 +97,8 @@ def test_the_saved_model_copies_them_too(copying, tmp_path):
     assert [comparison.differences for comparison in comparisons] == [(), ()]
     none = signatures["serving_default"](texts=tf.constant([], tf.string))["translations"]
     assert none.shape == (0,)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="more than 1024 rows"):
+        signatures["serving_default"](texts=tf.constant(["call Zoë now"] * 1025))
     del loaded
 
 

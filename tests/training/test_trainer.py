@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from keras_s2s.config import (
     load_config,
 )
 from keras_s2s.data.corpus import Pair
+from keras_s2s.data.tokenizer import Tokenizer
 from keras_s2s.seq2seq import Seq2Seq, load
 from keras_s2s.training.callbacks import ProgressBar, ValidationFigure
 from keras_s2s.training.checkpoint import Checkpoints, Progress, SaveCheckpoint
@@ -307,6 +309,35 @@ except OSError as error:
     assert same(checkpoints.load(1).get_weights(), model.get_weights())
 
 
+def test_checkpoints_that_are_not_a_runs_are_not_deleted(config, tmp_path):
+    folder = tmp_path / "mine"
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "config.toml").write_text("mine = true", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"has checkpoints but no data\.json.*remove them yourself"):
+        run(config, folder, resume=False)
+    assert {path.name for path in folder.iterdir()} == {"checkpoints", "config.toml"}
+
+
+def test_the_bar_goes_when_training_is_interrupted():
+    console = Console(file=io.StringIO(), force_terminal=True)
+    bar = ProgressBar(10, 3, 1, console)
+    with pytest.raises(KeyboardInterrupt), bar:
+        raise KeyboardInterrupt
+    # The cursor is shown after it was hidden.
+    assert console.file.getvalue().rindex("\x1b[?25h") > console.file.getvalue().rindex("\x1b[?25l")
+
+
+def test_tokenisers_of_no_checkpoint_are_learned_anew(config, tmp_path):
+    """A run whose checkpoints were deleted has the vocabulary that it is told to have."""
+    once = with_training(config, epochs=1)
+    run(once, tmp_path)
+    shutil.rmtree(tmp_path / "checkpoints")
+    kinds = replace(once.model, source_tokenizer=replace(once.model.source_tokenizer, kind="char"))
+    model, _ = run(replace(once, model=kinds), tmp_path)
+    assert model.source_tokenizer.model != Tokenizer.from_file(tmp_path / "target.model").model
+    assert not model.source_tokenizer.writes_words
+
+
 def test_unfinished_checkpoints_are_cleared_away(tmp_path):
     (tmp_path / "epoch-0003.unfinished").mkdir()
     assert Checkpoints(tmp_path).epochs() == []
@@ -337,16 +368,15 @@ def test_averaging_takes_the_mean_of_the_latest(make_model, tmp_path):
 def test_the_progress_bar_counts_tokens(monkeypatch):
     console = Console(file=io.StringIO(), width=200)
     bar = ProgressBar(tokens_per_step=50.0, steps=4, epochs=2, console=console)
-    clock = iter([0.0, 0.5, 1.0, 1.5, 2.0, 2.0, 9.0, 9.0])
+    clock = iter([0.0, 2.0, 9.0])
     monkeypatch.setattr("keras_s2s.training.callbacks.time.perf_counter", lambda: next(clock))
-    bar.on_train_begin()
-    bar.on_epoch_begin(0)
-    for step in range(4):
-        bar.on_train_batch_end(step, {"loss": 1.0})
-    bar.on_test_begin()
-    logs = {"loss": 1.0, "val_bleu": 12.5}
-    bar.on_epoch_end(0, logs)
-    bar.on_train_end()
+    with bar:
+        bar.on_epoch_begin(0)
+        for step in range(4):
+            bar.on_train_batch_end(step, {"loss": 1.0})
+        bar.on_test_begin()
+        logs = {"loss": 1.0, "val_bleu": 12.5}
+        bar.on_epoch_end(0, logs)
     assert logs["tokens_per_second"] == 4 * 50.0 / 2.0
     assert "epoch 1/2 · loss 1.000 · BLEU 12.5 · 100 tokens/s · 2 s" in console.file.getvalue()
 
@@ -354,13 +384,12 @@ def test_the_progress_bar_counts_tokens(monkeypatch):
 def test_a_terminal_shows_the_time_left(monkeypatch):
     console = Console(file=io.StringIO(), width=200, force_terminal=True)
     bar = ProgressBar(tokens_per_step=50.0, steps=100, epochs=1, console=console)
-    bar.on_train_begin()
-    bar.on_epoch_begin(0)
-    for step in range(50):
-        time.sleep(0.01)
-        bar.on_train_batch_end(step, {"loss": 1.0})
-    bar._bar.refresh()
-    bar.on_train_end()
+    with bar:
+        bar.on_epoch_begin(0)
+        for step in range(50):
+            time.sleep(0.01)
+            bar.on_train_batch_end(step, {"loss": 1.0})
+        bar._bar.refresh()
     shown = console.file.getvalue()
     assert "50/100 steps" in shown
     assert re.search(r"tokens/s · loss 1\.000.*0:00:0[01]", shown)

@@ -16,7 +16,7 @@ from keras_s2s import LiteRTTranslator
 from keras_s2s.data.tokenizer import EOS, UNKNOWN
 from keras_s2s.deploy.device.device_model import DeviceModel
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("page")]  # they share models
 
 SENTENCES = 500
 LETTERS_LIMITS = {"tokens": 48, "characters": 64 * 48}

@@ -9,10 +9,10 @@ from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServic
 
 from keras_s2s.deploy.client import messages
 from keras_s2s.deploy.client.retries import retried_async
-from keras_s2s.deploy.client.rules import BEAM, PLAIN, Outputs, RequestRules, require_n
+from keras_s2s.deploy.client.rules import BEAM, PLAIN, Outputs, RequestRules
 from keras_s2s.deploy.client.served_model import ModelMetadata, ServedModel, VersionStatus
 from keras_s2s.deploy.client.tls import TLS
-from keras_s2s.translation import Hypothesis
+from keras_s2s.translation import Hypothesis, require_n
 
 
 class AsyncServingClient:

@@ -7,7 +7,7 @@ HINTS: Final = {
     "each), and that both sides use TLS or neither does",
     "DEADLINE_EXCEEDED": "raise timeout, lower batch_size, or give the server less to do at a time",
     "RESOURCE_EXHAUSTED": "the server takes no more work: send less at a time, or raise its --grpc_max_threads",
-    "NOT_FOUND": "check the model's name and version; status() and the server's log tell which ones it has",
+    "NOT_FOUND": "check the model's name (model=, --model-name) and version; the server's log tells which ones it has",
     "INVALID_ARGUMENT": "check that the server's model list has the label, if one was named, that keras-s2s exported "
     "the model, and that its max_batch is no less than batch_size",
     "UNIMPLEMENTED": "check that TensorFlow Serving, and nothing else, listens there",

@@ -4,9 +4,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Self
 
-from keras_s2s.deploy.client.rules import BEAM, PLAIN, Outputs, RequestRules, require_n
+from keras_s2s.deploy.client.rules import BEAM, PLAIN, Outputs, RequestRules
 from keras_s2s.deploy.client.served_model import ModelMetadata, ServedModel, VersionStatus
-from keras_s2s.translation import Hypothesis
+from keras_s2s.translation import Hypothesis, require_n
 
 
 class RemoteTranslator(ABC):

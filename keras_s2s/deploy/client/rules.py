@@ -103,13 +103,3 @@ class Outputs:
 
 def _tokens(joined: str) -> tuple[str, ...]:
     return tuple(joined.split(" ")) if joined else ()
-
-
-def require_n(n: int | None) -> None:
-    """Check the number of hypotheses that is wanted.
-
-    Raises:
-        ValueError: It is less than 1.
-    """
-    if n is not None and n < 1:
-        raise ValueError(f"n is the number of hypotheses, at least 1; got {n}")

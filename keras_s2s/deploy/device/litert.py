@@ -6,7 +6,7 @@ from typing import Any
 
 from keras_s2s.data.tokenizer import EOS
 from keras_s2s.deploy.device.device_model import DeviceModel, Method
-from keras_s2s.translation import Hypothesis, require_texts
+from keras_s2s.translation import Hypothesis, require_n, require_texts
 
 
 class LiteRTTranslator:
@@ -65,8 +65,7 @@ class LiteRTTranslator:
             ValueError: `n` is no number from 1 to that, or a text is none that `translate` takes.
         """
         width = self.manifest["search"]["beam_size"]
-        if n is not None and n < 1:
-            raise ValueError(f"n is the number of hypotheses, at least 1; got {n}")
+        require_n(n)
         if n is not None and n > width:
             raise ValueError(
                 f"n={n} is more than the beam of this file, which is {width} wide: export with "

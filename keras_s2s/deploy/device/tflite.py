@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from keras_s2s.config import SearchConfig
 from keras_s2s.decoding.inference import inference_weights
+from keras_s2s.deploy.agreement import agreement, require_agreement, sample_texts
+from keras_s2s.deploy.backend import require_tensorflow
 from keras_s2s.deploy.device.beside import VECTORS, beside, move_set
 from keras_s2s.deploy.device.calibration import input_moments
 from keras_s2s.deploy.device.description import describe
@@ -21,8 +23,6 @@ from keras_s2s.deploy.device.rounding import round_weights
 from keras_s2s.deploy.device.shared_grids import share_grids
 from keras_s2s.deploy.device.vectors import vector_texts, write_vectors
 from keras_s2s.deploy.export_search import choose_searches
-from keras_s2s.deploy.server.saved_model import require_tensorflow
-from keras_s2s.deploy.verification.agreement import agreement, require_agreement, sample_texts
 from keras_s2s.seq2seq import Seq2Seq
 
 Quantize = Literal["float16", "int8"]

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 from keras_s2s.data.source_limit import read_sources
 from keras_s2s.data.tokenizer import CHARACTERS_A_TOKEN
+from keras_s2s.deploy.agreement import sample_texts
 from keras_s2s.deploy.device.device_model import DeviceModel, Method
-from keras_s2s.deploy.verification.agreement import sample_texts
 
 if TYPE_CHECKING:
     from keras_s2s.seq2seq import Seq2Seq

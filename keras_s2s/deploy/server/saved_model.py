@@ -9,15 +9,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from keras_s2s.config import SearchConfig
+from keras_s2s.deploy.agreement import require_agreement, sample_texts
+from keras_s2s.deploy.backend import require_tensorflow
 from keras_s2s.deploy.export_search import ExportSearch, choose_searches
 from keras_s2s.deploy.model_card import JSON_NAME, MARKDOWN_NAME, model_card, require_facts, write_card
 from keras_s2s.deploy.server.serving_module import ServingModule
 from keras_s2s.deploy.server.warmup import PLACE, write_warmup
-from keras_s2s.deploy.verification.agreement import require_agreement, sample_texts
 from keras_s2s.seq2seq import Seq2Seq
 
 CHECK = Path(__file__).with_name("fresh_check.py")
@@ -103,17 +103,6 @@ def export_saved_model(
     if version == max(_versions(folder)):
         write_card(card, folder / JSON_NAME, folder / MARKDOWN_NAME)
     return written
-
-
-def require_tensorflow() -> None:
-    """Check that Keras runs on TensorFlow, whose graphs the exports are.
-
-    Raises:
-        ValueError: It runs on something else.
-    """
-    backend = keras.backend.backend()
-    if backend != "tensorflow":
-        raise ValueError(f"exports are TensorFlow graphs, and Keras runs on {backend}: set KERAS_BACKEND=tensorflow")
 
 
 def _free_version(folder: Path, version: int | None) -> int:

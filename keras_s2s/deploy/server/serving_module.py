@@ -111,7 +111,7 @@ class ServingModule(tf.Module):
             `<EOS>` included, `[batch]`, int32: a source of length 1 has an empty output. With attention also `memory`
             and, but for `dot`, `keys`, `[batch, max_source_length, units]`, float32.
         """
-        source, length = self._tokenize(texts)
+        source, length = self._tokenize(self._checked_texts(texts))
         if self._config.attention != "none":  # of one length in all requests, so that the server can batch them
             source = tf.pad(source, [[0, 0], [0, self._config.max_source_length - tf.shape(source)[1]]])
             source = tf.ensure_shape(source, [None, self._config.max_source_length])
@@ -149,6 +149,7 @@ class ServingModule(tf.Module):
 
     def _search(self, texts: Any, config: SearchConfig) -> tuple[Outputs, Any]:
         """Return what a search finds and, where it copies unknown words, the sources' pieces."""
+        texts = self._checked_texts(texts)
         source, length = self._tokenize(texts)
         surfaces = None
         if config.copy_unknown:
@@ -157,9 +158,11 @@ class ServingModule(tf.Module):
 
     def _tokenize(self, texts: Any) -> tuple[Any, Any]:
         """Return ids `[batch, time]`, cut at the model's limit, and their lengths `[batch]`."""
-        # A scalar string would crash the server in the tokeniser; this is an INVALID_ARGUMENT.
-        texts = self._checked(tf.ensure_shape(texts, [None]))
         return self._source_tokenizer.encode(texts, self._config.max_source_length)
+
+    def _checked_texts(self, texts: Any) -> Any:
+        # A scalar string would crash the server in the tokeniser; this is an INVALID_ARGUMENT.
+        return self._checked(tf.ensure_shape(texts, [None]))
 
     def _checked(self, batch: Any) -> Any:
         """Return the batch behind a check of its size."""

@@ -13,13 +13,11 @@ from keras_s2s.data.tokenizer import UNKNOWN
 from keras_s2s.decoding.inference import inference_weights
 from keras_s2s.decoding.runtime import search_all
 from keras_s2s.decoding.scoring import closest_decisions, score
+from keras_s2s.deploy.agreement import TIE
 from keras_s2s.deploy.verification.exports import Answer, Export
 from keras_s2s.evaluation import metrics
 from keras_s2s.seq2seq import Seq2Seq
 from keras_s2s.text_ids import source_surfaces
-
-TIE = 1e-4
-"""Two hypotheses whose scores are nearer than this are a tie: float32 additions in another order may choose either."""
 
 KERAS_BATCH = 128
 

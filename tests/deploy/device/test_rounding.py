@@ -5,11 +5,11 @@ from keras_s2s import SearchConfig, export_tflite
 from keras_s2s.data.tokenizer import EOS
 from keras_s2s.decoding.inference import encode, inference_weights, step
 from keras_s2s.decoding.runtime import pad_rows, search_all
+from keras_s2s.deploy.agreement import sample_texts
 from keras_s2s.deploy.device import tflite as module
 from keras_s2s.deploy.device.calibration import input_moments
 from keras_s2s.deploy.device.manifest import read_files
 from keras_s2s.deploy.device.rounding import LEVELS, compensated, round_weights
-from keras_s2s.deploy.verification.agreement import sample_texts
 
 
 @pytest.fixture

@@ -346,6 +346,7 @@ def command(*arguments, **options):
         ("nowhere", "nowhere: no such folder"),
         ("", "has no version, a folder with a number"),
         ("tiny/1", r"1 is a version: name the model's folder, .*tiny"),
+        ("tiny/1/saved_model.pb", r"saved_model.pb is a file: name the folder that `keras-s2s export saved-model`"),
     ],
 )
 def test_folders_without_versions(folder, tmp_path, place, message):
@@ -454,10 +455,23 @@ def test_a_taken_port_is_named(running, folder):
         process = command(folder, "--development", option, taken, other, 0)
         _, error = process.communicate(timeout=WAIT)
         assert process.returncode == 1
-        assert re.search(rf"error: cannot listen on 127.0.0.1:{taken}: .*name another with {option}\n", error), error
+        expected = rf"^error: cannot listen on \S+:{taken}: Address already in use.*; name another with {option}\n"
+        assert re.search(expected, error, re.MULTILINE), error
+        assert "add_port" not in error  # gRPC's own line
     # A message above gRPC's default of 4 MB.
     answer = running.prediction.Predict(running.request(["x" * 5_000_000]), WAIT)
     assert len(answer.outputs["translations"].string_val) == 1
+
+
+def test_grpc_at_the_port_of_rest_is_told_in_a_line(running):
+    with grpc.insecure_channel(running.url.split("/")[2]) as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        with pytest.raises(grpc.RpcError):
+            stub.Predict(running.request(["the cat"]), WAIT)
+    running.process.send_signal(signal.SIGTERM)
+    _, log = running.process.communicate(timeout=WAIT)
+    assert "a request to the REST port was not HTTP; gRPC has a port of its own" in log
+    assert "Traceback" not in log
 
 
 def test_a_server_without_a_sound_version_does_not_start(folder):

@@ -16,6 +16,7 @@ from tensorflow.core.framework import tensor_pb2
 from keras_s2s import LiteRTTranslator, SearchConfig, export_saved_model
 from keras_s2s.data.tokenizer import CHARACTERS_A_TOKEN
 from keras_s2s.decoding.outputs import NEVER
+from keras_s2s.deploy import agreement
 from keras_s2s.deploy.export_search import choose_searches
 from keras_s2s.deploy.server import fresh_check
 from keras_s2s.deploy.server import saved_model as module
@@ -246,7 +247,7 @@ def test_arguments_are_checked(model, saved_model, options, message):
 
 
 def test_other_back_ends_are_refused(monkeypatch):
-    monkeypatch.setattr(module.keras.backend, "backend", lambda: "jax")
+    monkeypatch.setattr("keras.backend.backend", lambda: "jax")
     with pytest.raises(ValueError, match="set KERAS_BACKEND=tensorflow"):
         module.require_tensorflow()
 
@@ -303,6 +304,7 @@ def test_each_signature_is_compared(model, saved_model, monkeypatch, which):
     answers = {"translations": model.translate(texts), "beam": model.translate(texts, searches.beam), "loop": loop}
     monkeypatch.setattr(module, "_ask_fresh_process", lambda *_: answers)
     module._verify(model, saved_model, texts, searches, 64)
+    monkeypatch.setattr(agreement, "TIE", 0.0)  # the small model may have a tie where the answer is changed
     answers[which] = [[5, 1]] if which == "loop" else ["otherwise"]
     with pytest.raises(ValueError, match="differs from the model on 1 of 1"):
         module._verify(model, saved_model, texts, searches, 64)

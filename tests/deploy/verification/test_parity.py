@@ -6,8 +6,8 @@ import pytest
 
 from keras_s2s import ModelConfig, SearchConfig, Seq2Seq, TokenizerConfig, export_tflite, load_dataset, train
 from keras_s2s.config import load_config
+from keras_s2s.deploy.agreement import sample_texts
 from keras_s2s.deploy.device.vectors import AWKWARD
-from keras_s2s.deploy.verification.agreement import sample_texts
 from keras_s2s.deploy.verification.exports import DeviceExport
 from keras_s2s.deploy.verification.verify import Verification
 

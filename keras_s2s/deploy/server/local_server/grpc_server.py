@@ -1,6 +1,7 @@
 """The gRPC side: PredictionService, ModelService and the health service."""
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -42,9 +43,11 @@ class GrpcServer:
             self._server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(name, methods)])
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         try:
+            socket.create_server((host, port)).close()  # tried first: gRPC would print a line of its own
             self.port: int = self._server.add_insecure_port(f"{host}:{port}")
-        except RuntimeError as error:
-            raise OSError(f"cannot listen on {host}:{port}: is the port taken? name another with --port") from error
+        except (OSError, RuntimeError) as error:
+            reason = getattr(error, "strerror", None) or "is the port taken?"
+            raise OSError(f"cannot listen on {host}:{port}: {reason}; name another with --port") from error
 
     async def start(self) -> None:
         """Begin to answer."""

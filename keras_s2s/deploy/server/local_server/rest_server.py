@@ -1,5 +1,6 @@
 """The REST side: `:predict`, model status and metadata, with TensorFlow Serving's paths and status codes."""
 
+import logging
 import re
 import socket
 from typing import Any
@@ -7,6 +8,7 @@ from urllib.parse import unquote
 
 import grpc
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from google.protobuf.json_format import MessageToDict
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2
 
@@ -15,6 +17,8 @@ from keras_s2s.deploy.server.local_server.json_outputs import dump
 from keras_s2s.deploy.server.local_server.service import Service
 from keras_s2s.deploy.server.local_server.tensors import MOST_BYTES
 from keras_s2s.deploy.server.local_server.version_folders import LARGEST
+
+log = logging.getLogger(__name__)
 
 SECONDS = 30.0
 """The time that a request may take; as `--rest_api_timeout_in_ms` of the server."""
@@ -42,7 +46,8 @@ class RestServer:
         self.port: int = self._socket.getsockname()[1]
         application = web.Application(client_max_size=MOST_BYTES)
         application.router.add_route("*", "/{path:.*}", self._handle)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=grace)
+        log.addFilter(_tell_what_is_no_http)
+        self._runner = web.AppRunner(application, access_log=None, logger=log, shutdown_timeout=grace)
 
     async def start(self) -> None:
         """Begin to answer."""
@@ -96,6 +101,14 @@ class RestServer:
                 "metadata": {"signature_def": MessageToDict(signatures, **options)},
             }
         )
+
+
+def _tell_what_is_no_http(record: logging.LogRecord) -> bool:
+    """Put a line in the place of aiohttp's traceback where a request is not HTTP, as when gRPC comes to this port."""
+    if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
+        record.msg, record.args = "a request to the REST port was not HTTP; gRPC has a port of its own", ()
+        record.exc_info = None
+    return True
 
 
 async def _body(request: web.Request) -> bytes:

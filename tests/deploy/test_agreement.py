@@ -3,7 +3,7 @@
 import pytest
 
 from keras_s2s import SearchConfig
-from keras_s2s.deploy.verification.agreement import LEAST_SHARE, agreement, require_agreement, sample_texts
+from keras_s2s.deploy.agreement import LEAST_SHARE, agreement, require_agreement, sample_texts
 
 GREEDY, BEAM = SearchConfig(), SearchConfig(method="beam", beam_size=4)
 

@@ -10,10 +10,12 @@ from keras_s2s.data.source_limit import read_sources
 from keras_s2s.data.tokenizer import UNKNOWN, Tokenizer
 from keras_s2s.decoding.inference import inference_weights
 from keras_s2s.decoding.scoring import closest_decisions
-from keras_s2s.deploy.verification.verify import TIE
 
 if TYPE_CHECKING:
     from keras_s2s.seq2seq import Seq2Seq
+
+TIE = 1e-4
+"""Two hypotheses whose scores are nearer than this are a tie: float32 additions in another order may choose either."""
 
 SAMPLES = 40
 LONGEST_SAMPLE = 16
