@@ -1,12 +1,14 @@
-"""What the site has beyond this folder: guides that stand beside what they are about, and the help of the commands."""
+"""What the site has beyond this folder: guides that stand beside what they are about, command help, pictures."""
 
 import re
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 GUIDES = (
     "CHANGELOG.md",
@@ -38,7 +40,17 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
         files.append(File.generated(config, name, abs_src_path=str(root / name)))
     files.append(File.generated(config, "reference/commands.md", content=commands()))
     files.append(File.generated(config, "reference/settings.md", content=settings()))
+    for name, content in pictures().items():
+        files.append(File.generated(config, f"pictures/{name}", content=content))
     return files
+
+
+def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Bend links that leave this folder, which are true in the repository, to where the site has the page."""
+    if page.file.generated_by:
+        return markdown
+    up = "../" * page.file.src_uri.count("/")
+    return markdown.replace(f"](../{up}", f"]({up}")
 
 
 def commands() -> str:
@@ -55,6 +67,14 @@ def settings() -> str:
     """Return a page with the configuration file that has every setting."""
     text = "Every setting with its meaning and its default, as `keras-s2s config` prints them."
     return f"# Settings and defaults\n\n{text}\n\n```toml\n{printed('keras_s2s.cli.main', 'config')}```\n"
+
+
+def pictures() -> dict[str, bytes]:
+    """Return every picture that `keras_s2s.plots` can draw, by file name."""
+    with TemporaryDirectory() as folder:
+        script = Path(__file__).with_name("pictures.py")
+        subprocess.run([sys.executable, script, folder], capture_output=True, check=True)
+        return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
 
 
 def printed(*command: str) -> str:

@@ -9,7 +9,7 @@ from keras_s2s.seq2seq import Seq2Seq
 
 _ROWS = (
     ("forget", "forget gate"),
-    ("write", "write gate"),
+    ("input", "input gate"),
     ("output", "output gate"),
     ("cell", "long-term\nmemory"),
     ("hidden", "short-term\nmemory"),

@@ -67,7 +67,7 @@ def test_a_trace_ends_where_the_model_does(make_model, architecture):
     outputs = keras.Model(model.inputs, top)({"source": np.array([source]), "target": np.array([[1, *target[:-1]]])})
     assert found.decoder[-1].hidden == pytest.approx(ops.convert_to_numpy(outputs)[0], abs=1e-5)
     for side in (*found.encoder, *found.decoder):
-        assert ((side.write >= 0) & (side.write <= 1) & (side.forget >= 0) & (side.output <= 1)).all()
+        assert ((side.input >= 0) & (side.input <= 1) & (side.forget >= 0) & (side.output <= 1)).all()
         assert side.cell.shape == side.hidden.shape
 
 
