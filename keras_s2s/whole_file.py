@@ -1,7 +1,8 @@
-"""Files that are whole or not there at all."""
+"""Files as a whole: written whole or not at all, and known by what is in them."""
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,3 +22,13 @@ def replacing(path: Path) -> Iterator[Path]:
         unfinished = Path(folder) / path.name
         yield unfinished
         unfinished.replace(path)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, 64 hexadecimal digits, whatever its size.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

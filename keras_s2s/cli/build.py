@@ -196,6 +196,7 @@ def _report(model: "Seq2Seq", test: "Iterable[Pair]", folder: Path, name: str) -
         model,
         test,
         measure=usual_measure(model.search),
+        model_file=folder / "model.keras",
         search=describe_search(model.search),
         data=f"{name} test",
     )

@@ -62,6 +62,7 @@ def evaluate(
             pairs,
             measure=measure or report.usual_measure(search),
             batch_size=batch_size,
+            model_file=model,
             search=report.describe_search(search),
             data=data if Path(data).exists() else f"{data} {split}",
             group_references=group_references,

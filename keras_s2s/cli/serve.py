@@ -53,7 +53,7 @@ def _check(folder: Path, name: str) -> None:
         ValueError: The folder holds no version, or clients could not write the name in a URL.
         OSError: It cannot be read.
     """
-    from keras_s2s.deploy.server.local_server.version_folders import version_folders
+    from keras_s2s.deploy.server.version_folders import version_folders
 
     if not name or set(name) & set("/:"):
         raise ValueError(f"{name!r} cannot be a model's name, which stands in URLs: choose another with --name")
@@ -102,7 +102,7 @@ def _run_model_server(binary: str, folder: Path, name: str, host: str | None, po
 
 def _max_batch(folder: Path) -> int | None:
     """Return how many texts the newest version takes at once, or None where it does not say."""
-    from keras_s2s.deploy.server.local_server.version_folders import version_folders
+    from keras_s2s.deploy.server.version_folders import version_folders
 
     versions = version_folders(folder)
     try:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from keras_s2s.config import DataConfig, load_config, to_dict
 from keras_s2s.data.datasets import DATASETS
+from keras_s2s.whole_file import sha256_of
 
 if TYPE_CHECKING:
     from keras_s2s.seq2seq import Seq2Seq
@@ -16,14 +17,15 @@ CONFIG, EVALUATION = "config.toml", "evaluation.json"
 def run_facts(model: "Seq2Seq", file: Path) -> dict[str, Any]:
     """Return the facts that `model_card` takes, as far as the folder of a model's file has them.
 
-    The folder counts as the model's run if the tokenisers there are the model's. An evaluation that is older than the
-    file was made of another model.
+    The folder counts as the model's run if the tokenisers there are the model's. An evaluation counts if it
+    names the hash of the file: others were made of another model.
 
     Args:
         model: The model.
         file: The `.keras` file that it was loaded from or saved to.
 
     Raises:
+        OSError: The file cannot be read.
         ValueError: The folder is the run's, and its configuration or evaluation is damaged.
     """
     folder = file.parent
@@ -37,9 +39,10 @@ def run_facts(model: "Seq2Seq", file: Path) -> dict[str, Any]:
         config = load_config(folder / CONFIG)
         facts["data"] = _data(config.data)
         facts["recipe"] = {"data": _without_folders(config.data), "training": to_dict(config.training)}
-    evaluation = folder / EVALUATION
-    if evaluation.is_file() and file.is_file() and evaluation.stat().st_mtime >= file.stat().st_mtime:
-        facts["evaluation"] = _read_evaluation(evaluation)
+    if (folder / EVALUATION).is_file():
+        evaluation = _read_evaluation(folder / EVALUATION)
+        if evaluation.get("model_sha256") == sha256_of(file):
+            facts["evaluation"] = evaluation
     return facts
 
 

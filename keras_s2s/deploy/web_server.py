@@ -4,7 +4,6 @@ Only what stands in a table of files is served, so that no path of a request eve
 """
 
 import functools
-import hashlib
 import json
 import os
 import shutil
@@ -18,6 +17,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from keras_s2s.deploy.device.manifest import read_files
+from keras_s2s.whole_file import sha256_of
 
 HOST = "127.0.0.1"
 SUFFIX = ".tflite"
@@ -130,8 +130,7 @@ def _describe(path: Path) -> dict[str, Any]:
 @functools.lru_cache(maxsize=256)
 def _described(path: Path, _modified: int, size: int) -> dict[str, Any]:
     read_files(path)
-    with path.open("rb") as stream:
-        return {"bytes": size, "version": hashlib.file_digest(stream, "sha256").hexdigest()[:16]}
+    return {"bytes": size, "version": sha256_of(path)[:16]}
 
 
 class WebServer(ThreadingHTTPServer):

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from rich.console import Group, RenderableType
@@ -16,6 +17,7 @@ from keras_s2s.evaluation.error_rates import ErrorRates, error_rates
 from keras_s2s.evaluation.labels import Labels, score_labels
 from keras_s2s.extras import explained
 from keras_s2s.translation import Translator
+from keras_s2s.whole_file import sha256_of
 
 if TYPE_CHECKING:
     from keras_s2s.config import SearchConfig
@@ -65,7 +67,8 @@ class Evaluation:
         length_ratio: Output words by reference words.
         bleu_by_length: BLEU by source length; buckets without a sentence are left out.
         seconds: Time spent translating.
-        signature: Everything needed to get the figures again: metrics, library version, search and data.
+        signature: Everything needed to get the figures again: metrics, library version, model, search and data.
+        model_sha256: SHA-256 of the model's file, by which a model card knows whose figures these are.
         labels: How right the outputs are label by label.
         error_rates: How many of their tokens, and of the outputs, are wrong.
     """
@@ -80,6 +83,7 @@ class Evaluation:
     bleu_by_length: tuple[LengthBucket, ...]
     seconds: float
     signature: str
+    model_sha256: str | None = None
     labels: Labels | None = None
     error_rates: ErrorRates | None = None
 
@@ -129,6 +133,7 @@ def evaluate(
     *,
     measure: Measure = "translation",
     batch_size: int = 256,
+    model_file: Path | None = None,
     search: str = "",
     data: str = "",
     group_references: bool = False,
@@ -143,6 +148,7 @@ def evaluate(
             sources: accuracy (Q3), precision, recall and F1 of each label, confusion matrix; or `error_rates`, for
             tokens with spaces between them: token and sequence error rate.
         batch_size: Sentences handed to `translate` at a time.
+        model_file: The file of the translator's model; its hash goes into the signature.
         search: How the outputs are chosen, for the signature: `describe_search(SearchConfig(...))`.
         data: The data set's name, for the signature; its hash is always there.
         group_references: Join pairs of the same source into one sentence with several right answers; by
@@ -152,6 +158,7 @@ def evaluate(
     Raises:
         ValueError: There are no pairs, the translator does not answer each text once, or the measure is `labels` and
             an output is not as long as its target.
+        OSError: `model_file` cannot be read.
         MissingExtraError: The measure's library, sacreBLEU or RapidFuzz, is not installed.
 
     Examples:
@@ -167,6 +174,7 @@ def evaluate(
             import sacrebleu  # noqa: F401
         elif measure == "error_rates":
             import rapidfuzz  # noqa: F401
+    model_sha256 = sha256_of(model_file) if model_file else None
     texts = _collect(pairs, group_references or measure == "error_rates", masked=measure == "labels")
     sources, references = texts.sources, texts.references
     started = time.perf_counter()
@@ -183,6 +191,7 @@ def evaluate(
         "labels": f"{labels.positions:,} scored, {labels.masked:,} masked" if labels else None,
         "error rates": errors.signature if errors else None,
         "keras_s2s": keras_s2s.__version__,
+        "model": f"sha256 {model_sha256[:12]}" if model_sha256 else None,
         "search": search or "unstated",
         "data": f"{data or 'unnamed'}, {len(sources)} sentences, sha256 {texts.digest[:12]}",
     }
@@ -197,6 +206,7 @@ def evaluate(
         bleu_by_length=_by_length(sources, outputs, references) if bleu else (),
         seconds=seconds,
         signature="; ".join(f"{name}: {value}" for name, value in details.items() if value),
+        model_sha256=model_sha256,
         labels=labels,
         error_rates=errors,
     )

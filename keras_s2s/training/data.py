@@ -1,6 +1,5 @@
 """From a data configuration to splits, and to ids that a resumed run finds again."""
 
-import hashlib
 import json
 from importlib.metadata import version
 from itertools import chain
@@ -12,6 +11,7 @@ from keras_s2s.data.corpus import Corpus, Splits, read_pairs
 from keras_s2s.data.datasets import dataset_info, load_dataset, local_folder
 from keras_s2s.data.left_out import OverlapCount
 from keras_s2s.data.splits import near_keys, with_more
+from keras_s2s.whole_file import sha256_of
 
 
 def open_splits(config: DataConfig, folder: str | Path | None = None) -> Splits:
@@ -86,12 +86,7 @@ def identity(config: DataConfig, folder: str | Path | None = None) -> str:
             paths += sorted(local.glob("*.tsv"))
         elif info.package:
             facts.append(version(info.package))
-    return json.dumps([*facts, *map(_digest, paths)])
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return json.dumps([*facts, *map(sha256_of, paths)])
 
 
 def _held_out(path: str | None, config: DataConfig) -> Corpus | None:

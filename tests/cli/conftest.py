@@ -45,11 +45,12 @@ def model(monkeypatch):
 
 @pytest.fixture
 def training(monkeypatch, model):
-    """The calls of the trainer, which makes no model but the fake one."""
+    """The calls of the trainer, which makes no model but the fake one, and a file in its place."""
     calls = []
 
     def train(config, folder, *, resume, data_folder=None):
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / "model.keras").write_bytes(b"a model")
         calls.append(SimpleNamespace(config=config, folder=folder, resume=resume, data_folder=data_folder))
         return model
 

@@ -9,6 +9,7 @@ from keras_s2s.cli import build
 from keras_s2s.cli.main import run
 from keras_s2s.config import RunConfig, load_config
 from keras_s2s.data.tokenizer import Tokenizer
+from keras_s2s.whole_file import sha256_of
 
 
 def test_build_leaves_everything_in_one_folder(invoke, training, model, pairs_file, tmp_path):
@@ -19,7 +20,8 @@ def test_build_leaves_everything_in_one_folder(invoke, training, model, pairs_fi
     assert call.config.data.train == str(folder / "train.tsv")
     assert call.config.training.epochs == 3
     assert call.config.model.units == 64
-    assert json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))["exact_match"] == 0
+    evaluation = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+    assert (evaluation["exact_match"], evaluation["model_sha256"]) == (0, sha256_of(folder / "model.keras"))
     for part in ("60 rows", "BLEU", "→", "keras-s2s translate --model", f"serve {folder / 'saved_model'} --name out"):
         assert part in text
 
@@ -52,7 +54,7 @@ def test_building_again_writes_the_same_splits(invoke, training, pairs_file, tmp
     with pairs_file.open("a", encoding="utf-8") as stream:
         stream.writelines(f"new {i}\tnuevo {i}\n" for i in range(60))
     assert build_and_look()["train.tsv"] != first["train.tsv"]
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {*first, "evaluation.json"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {*first, "evaluation.json", "model.keras"}
 
 
 def test_other_pairs_leave_a_run_as_it_is(invoke, fail, training, pairs_file, tmp_path):

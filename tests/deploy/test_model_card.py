@@ -1,5 +1,4 @@
 import json
-import os
 import re
 import tomllib
 
@@ -21,20 +20,27 @@ EXPORT = {"kind": "a test", "bytes": 1_500_000}
 
 
 @pytest.fixture(scope="module")
-def evaluation(model, sentences, greedy):
+def model_file(tmp_path_factory):
+    file = tmp_path_factory.mktemp("run") / "model.keras"
+    file.write_bytes(b"a model")
+    return file
+
+
+@pytest.fixture(scope="module")
+def evaluation(model, model_file, sentences, greedy):
     pairs = list(zip(sentences[:20], greedy[:20], strict=True))
-    return json.loads(evaluate(model, pairs, search="greedy", data="twenty").to_json())
+    return json.loads(evaluate(model, pairs, model_file=model_file, search="greedy", data="twenty").to_json())
 
 
 @pytest.fixture
-def run(tmp_path, model, evaluation):
+def run(tmp_path, model, model_file, evaluation):
     """A folder as a training run and `keras-s2s evaluate --json` leave it."""
     data = DataConfig(name="tatoeba-en-es")
     config = RunConfig(data=data, model=model.config, training=TrainingConfig(epochs=6), search=model.search)
     (tmp_path / "config.toml").write_text(dump_config(config), encoding="utf-8")
     (tmp_path / "source.model").write_bytes(model.source_tokenizer.model)
     (tmp_path / "target.model").write_bytes(model.target_tokenizer.model)
-    (tmp_path / "model.keras").write_bytes(b"a model")
+    (tmp_path / "model.keras").write_bytes(model_file.read_bytes())
     (tmp_path / "evaluation.json").write_text(json.dumps(evaluation), encoding="utf-8")
     return tmp_path
 
@@ -166,9 +172,8 @@ def test_another_models_folder_tells_nothing(model, run):
     assert run_facts(model, run / "model.keras") == {}
 
 
-def test_an_older_evaluation_is_of_another_model(model, run):
-    written = (run / "model.keras").stat().st_mtime
-    os.utime(run / "evaluation.json", (written - 60, written - 60))
+def test_an_evaluation_counts_for_the_file_that_was_evaluated(model, run):
+    (run / "model.keras").write_bytes(b"trained on")
     facts = run_facts(model, run / "model.keras")
     assert "evaluation" not in facts
     assert "data" in facts

@@ -71,13 +71,17 @@ def test_batches_and_progress(translator):
     assert [len(b) for b in translator.batches] == done == [3, 1]
 
 
-def test_the_signature_says_what_was_measured(translator):
+def test_the_signature_says_what_was_measured(translator, tmp_path):
     result = evaluate(translator, PAIRS, search="greedy", data="mine")
     for part in (result.bleu_signature, result.chrf_signature, keras_s2s.__version__, "search: greedy"):
         assert part in result.signature
     assert "data: mine, 4 sentences, sha256 " in result.signature
     assert evaluate(translator, PAIRS, search="greedy", data="mine").signature == result.signature
     assert evaluate(translator, PAIRS[:3] + PAIRS[:1]).signature != evaluate(translator, PAIRS).signature
+    (tmp_path / "model.keras").write_bytes(b"abc")
+    named = evaluate(translator, PAIRS, model_file=tmp_path / "model.keras")
+    assert "model: sha256 ba7816bf8f01; search: unstated" in named.signature
+    assert named.to_dict()["model_sha256"].startswith("ba7816bf8f01cfea")
 
 
 def test_references_of_one_source_join_only_when_asked():

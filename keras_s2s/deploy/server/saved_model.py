@@ -17,6 +17,7 @@ from keras_s2s.deploy.backend import require_tensorflow
 from keras_s2s.deploy.export_search import ExportSearch, choose_searches
 from keras_s2s.deploy.model_card import JSON_NAME, MARKDOWN_NAME, model_card, require_facts, write_card
 from keras_s2s.deploy.server.serving_module import ServingModule
+from keras_s2s.deploy.server.version_folders import version_folders
 from keras_s2s.deploy.server.warmup import PLACE, write_warmup
 from keras_s2s.seq2seq import Seq2Seq
 
@@ -100,13 +101,13 @@ def export_saved_model(
         card = model_card(model, facts, name=folder.resolve().name, search=searches.default, export=export)
         write_card(card, (unfinished / PLACE).with_name(JSON_NAME))
         written = unfinished.rename(folder / str(version))
-    if version == max(_versions(folder)):
+    if version == max(version_folders(folder)):
         write_card(card, folder / JSON_NAME, folder / MARKDOWN_NAME)
     return written
 
 
 def _free_version(folder: Path, version: int | None) -> int:
-    taken = _versions(folder)
+    taken = version_folders(folder) if folder.is_dir() else {}
     if version is None:
         return max(taken, default=0) + 1
     if version < 0:
@@ -114,10 +115,6 @@ def _free_version(folder: Path, version: int | None) -> int:
     if version in taken:
         raise ValueError(f"{folder / str(version)} exists: choose another version, or leave it out for the next one")
     return version
-
-
-def _versions(folder: Path) -> set[int]:
-    return {int(child.name) for child in folder.glob("*") if child.name.isdecimal()}
 
 
 def _describe(name: str, function: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keras_s2s.config import SearchConfig
+from keras_s2s.deploy.server.version_folders import version_folders
 from keras_s2s.deploy.verification.exports import DeviceExport, Export
 from keras_s2s.deploy.verification.served_exports import SavedModelExport, ServedExport
 
@@ -51,7 +52,7 @@ def find_exports(model: Path) -> list[str]:
 def _newest_version(folder: Path) -> Path:
     if (folder / "saved_model.pb").is_file():
         return folder
-    versions = [child for child in folder.iterdir() if child.name.isdecimal()]
+    versions = version_folders(folder)
     if not versions:
         raise FileNotFoundError(f"{folder}: neither a SavedModel nor a folder of its versions")
-    return max(versions, key=lambda version: int(version.name))
+    return versions[max(versions)]

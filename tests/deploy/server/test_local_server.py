@@ -26,8 +26,8 @@ from keras_s2s.deploy.server.local_server.json_outputs import dump, write_output
 from keras_s2s.deploy.server.local_server.predict import Deadline, find_signature, predict, run_signature
 from keras_s2s.deploy.server.local_server.session import ModelSession
 from keras_s2s.deploy.server.local_server.tensors import MOST_BYTES, from_proto, to_proto
-from keras_s2s.deploy.server.local_server.version_folders import version_folders
 from keras_s2s.deploy.server.local_server.versions import State, Versions
+from keras_s2s.deploy.server.version_folders import version_folders
 from keras_s2s.deploy.server.warmup import PLACE
 
 pytestmark = pytest.mark.filterwarnings("ignore:the source has")

@@ -16,7 +16,7 @@ from keras_s2s.deploy.server.local_server.errors import HTTP_STATUS, StatusError
 from keras_s2s.deploy.server.local_server.json_outputs import dump
 from keras_s2s.deploy.server.local_server.service import Service
 from keras_s2s.deploy.server.local_server.tensors import MOST_BYTES
-from keras_s2s.deploy.server.local_server.version_folders import LARGEST
+from keras_s2s.deploy.server.version_folders import LARGEST
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ import grpc
 
 from keras_s2s.deploy.server.local_server.errors import StatusError, invalid
 from keras_s2s.deploy.server.local_server.session import ModelSession
-from keras_s2s.deploy.server.local_server.version_folders import Files, fingerprint, version_folders
 from keras_s2s.deploy.server.local_server.warm_start import replay_warmup
+from keras_s2s.deploy.server.version_folders import Files, fingerprint, version_folders
 
 log = logging.getLogger(__name__)
 
