@@ -1,18 +1,20 @@
 """`keras-s2s evaluate`: how good a model is on a set of pairs."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from keras_s2s.cli import search_options
 from keras_s2s.cli.argument_names import OF_EVALUATE, named_as_typed
 from keras_s2s.cli.console import out, progress_bar
 from keras_s2s.cli.model_option import open_model
+from keras_s2s.cli.option_groups import takes
 from keras_s2s.cli.pair_files import Columns, DataFolder, Format, MaxBadShare, read_part
+from keras_s2s.cli.search_options import SEARCH, choose_search
 from keras_s2s.evaluation import report
 
 
+@takes(options=SEARCH)
 def evaluate(
     model: Annotated[Path, typer.Argument(help="A .keras file.")],
     data: Annotated[str, typer.Argument(help="A named data set (`keras-s2s data list`) or a file of pairs.")],
@@ -35,26 +37,14 @@ def evaluate(
     format: Format = None,
     columns: Columns = None,
     max_bad_share: MaxBadShare = 0.01,
-    beam: search_options.Beam = None,
-    length_penalty: search_options.LengthPenalty = None,
-    coverage_penalty: search_options.CoveragePenalty = None,
-    no_repeat_ngram: search_options.NoRepeatNgram = None,
-    copy_unknown: search_options.CopyUnknown = None,
-    max_length: search_options.MaxLength = None,
+    *,
+    options: dict[str, Any],
 ) -> None:
     """Translate a data set and print how good the answers are: as translations, by labels or by wrong tokens."""
     with named_as_typed(OF_EVALUATE):
         pairs = read_part(data, split, folder, format, columns, max_bad_share, limit)
     loaded = open_model(model)
-    search = search_options.choose_search(
-        loaded.search,
-        beam=beam,
-        length_penalty=length_penalty,
-        coverage_penalty=coverage_penalty,
-        no_repeat_ngram=no_repeat_ngram,
-        copy_unknown=copy_unknown,
-        max_length=max_length,
-    )
+    search = choose_search(loaded.search, **options)
     loaded.search = search
     with progress_bar("translating", len(pairs)) as bar:
         result = report.evaluate(

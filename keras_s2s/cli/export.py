@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from keras_s2s.cli import search_options
 from keras_s2s.cli.console import err, out, quiet_import
 from keras_s2s.cli.model_option import open_model
+from keras_s2s.cli.option_groups import takes
+from keras_s2s.cli.search_options import SEARCH, choose_search
 from keras_s2s.cli.text_lines import text_lines
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ KerasFile = Annotated[Path, typer.Argument(help="A .keras file.")]
 
 
 @app.command("saved-model")
+@takes(options=SEARCH)
 def saved_model(
     model: KerasFile,
     folder: Annotated[Path, typer.Argument(help="The model's folder; the version becomes a folder in it.")],
@@ -41,12 +43,8 @@ def saved_model(
     n_best: Annotated[int, typer.Option(min=1, help="Answers that the signature `beam` gives.")] = 4,
     max_batch: Annotated[int, typer.Option(min=1, help="Most texts in one request.")] = 1024,
     samples: Samples = None,
-    beam: search_options.Beam = None,
-    length_penalty: search_options.LengthPenalty = None,
-    coverage_penalty: search_options.CoveragePenalty = None,
-    no_repeat_ngram: search_options.NoRepeatNgram = None,
-    copy_unknown: search_options.CopyUnknown = None,
-    max_length: search_options.MaxLength = None,
+    *,
+    options: dict[str, Any],
 ) -> None:
     """Write a SavedModel for TensorFlow Serving: strings in, strings out.
 
@@ -56,15 +54,7 @@ def saved_model(
     """
     texts = _read_samples(samples)
     loaded = open_model(model)
-    search = search_options.choose_search(
-        loaded.search,
-        beam=beam,
-        length_penalty=length_penalty,
-        coverage_penalty=coverage_penalty,
-        no_repeat_ngram=no_repeat_ngram,
-        copy_unknown=copy_unknown,
-        max_length=max_length,
-    )
+    search = choose_search(loaded.search, **options)
     with err.status(f"writing and verifying {folder}"):
         with quiet_import():
             from keras_s2s.deploy.run_facts import run_facts
@@ -83,6 +73,7 @@ def saved_model(
 
 
 @app.command()
+@takes(options=SEARCH)
 def tflite(
     model: KerasFile,
     file: Annotated[Path, typer.Argument(help="The .tflite file; one that exists is replaced.")],
@@ -91,12 +82,8 @@ def tflite(
         typer.Option(help="Smaller weights: float16 halves the file, int8 quarters it and changes some answers."),
     ] = None,
     samples: Samples = None,
-    beam: search_options.Beam = None,
-    length_penalty: search_options.LengthPenalty = None,
-    coverage_penalty: search_options.CoveragePenalty = None,
-    no_repeat_ngram: search_options.NoRepeatNgram = None,
-    copy_unknown: search_options.CopyUnknown = None,
-    max_length: search_options.MaxLength = None,
+    *,
+    options: dict[str, Any],
 ) -> None:
     """Write one file for phones, boards and browsers (LiteRT), the tokenisers inside.
 
@@ -104,15 +91,7 @@ def tflite(
     """
     texts = _read_samples(samples)
     loaded = open_model(model)
-    search = search_options.choose_search(
-        loaded.search,
-        beam=beam,
-        length_penalty=length_penalty,
-        coverage_penalty=coverage_penalty,
-        no_repeat_ngram=no_repeat_ngram,
-        copy_unknown=copy_unknown,
-        max_length=max_length,
-    )
+    search = choose_search(loaded.search, **options)
     with err.status(f"writing and verifying {file}"):
         with quiet_import():
             from keras_s2s.deploy.device.tflite import export_tflite

@@ -1,46 +1,54 @@
-"""The options that choose a search, shared by `translate` and `evaluate`."""
+"""The options that choose a search."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from keras_s2s.cli.option_groups import OptionGroup
 
 if TYPE_CHECKING:
     from keras_s2s.config import SearchConfig
 
 _PANEL = "Search (left out: the model's own)"
 
-Beam = Annotated[int | None, typer.Option("--beam", min=1, help="Beam search that keeps N.", rich_help_panel=_PANEL)]
-LengthPenalty = Annotated[
-    float | None, typer.Option(min=0, help="Beam: exponent of the length penalty.", rich_help_panel=_PANEL)
-]
-CoveragePenalty = Annotated[
-    float | None,
-    typer.Option(min=0, help="Beam: weight of the coverage penalty (attention).", rich_help_panel=_PANEL),
-]
-NoRepeatNgram = Annotated[
-    int | None,
-    typer.Option(min=0, help="Write no N tokens twice in one answer; 0 allows it.", rich_help_panel=_PANEL),
-]
-CopyUnknown = Annotated[
-    bool | None,
-    typer.Option(
-        help="Copy the source token with most attention where the model would write an unknown one.",
-        rich_help_panel=_PANEL,
-        show_default=False,
-    ),
-]
-Sample = Annotated[bool, typer.Option("--sample", help="Draw at random.", rich_help_panel=_PANEL)]
-Temperature = Annotated[float | None, typer.Option(help="Sampling: divides the logits.", rich_help_panel=_PANEL)]
-TopK = Annotated[
-    int | None,
-    typer.Option(min=0, help="Sampling: from the K likeliest tokens; 0 is all.", rich_help_panel=_PANEL),
-]
-TopP = Annotated[
-    float | None,
-    typer.Option(help="Sampling: from tokens of this joint probability.", rich_help_panel=_PANEL),
-]
-Seed = Annotated[int | None, typer.Option(min=0, help="Sampling: seed.", rich_help_panel=_PANEL)]
-MaxLength = Annotated[int | None, typer.Option(min=1, help="Longest output in tokens.", rich_help_panel=_PANEL)]
+SEARCH: OptionGroup = {
+    "beam": Annotated[int | None, typer.Option(min=1, help="Beam search that keeps N.", rich_help_panel=_PANEL)],
+    "length_penalty": Annotated[
+        float | None, typer.Option(min=0, help="Beam: exponent of the length penalty.", rich_help_panel=_PANEL)
+    ],
+    "coverage_penalty": Annotated[
+        float | None,
+        typer.Option(min=0, help="Beam: weight of the coverage penalty (attention).", rich_help_panel=_PANEL),
+    ],
+    "no_repeat_ngram": Annotated[
+        int | None,
+        typer.Option(min=0, help="Write no N tokens twice in one answer; 0 allows it.", rich_help_panel=_PANEL),
+    ],
+    "copy_unknown": Annotated[
+        bool | None,
+        typer.Option(
+            help="Copy the source token with most attention where the model would write an unknown one.",
+            rich_help_panel=_PANEL,
+            show_default=False,
+        ),
+    ],
+    "max_length": Annotated[int | None, typer.Option(min=1, help="Longest output in tokens.", rich_help_panel=_PANEL)],
+}
+"""The searches that give a text the same answer each time, which an export can hold."""
+
+SAMPLING: OptionGroup = {
+    "sample": Annotated[bool, typer.Option("--sample", help="Draw at random.", rich_help_panel=_PANEL)],
+    "temperature": Annotated[float | None, typer.Option(help="Sampling: divides the logits.", rich_help_panel=_PANEL)],
+    "top_k": Annotated[
+        int | None,
+        typer.Option(min=0, help="Sampling: from the K likeliest tokens; 0 is all.", rich_help_panel=_PANEL),
+    ],
+    "top_p": Annotated[
+        float | None,
+        typer.Option(help="Sampling: from tokens of this joint probability.", rich_help_panel=_PANEL),
+    ],
+    "seed": Annotated[int | None, typer.Option(min=0, help="Sampling: seed.", rich_help_panel=_PANEL)],
+}
 
 
 def choose_search(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from keras_s2s.cli.console import quiet_import
+from keras_s2s.cli.option_groups import OptionGroup
 
 if TYPE_CHECKING:
     from keras_s2s.deploy.client.remote_translator import RemoteTranslator
@@ -16,21 +17,29 @@ Server = Annotated[
     str | None,
     typer.Option(metavar="HOST:PORT", help="TensorFlow Serving's gRPC port, or its REST port.", rich_help_panel=_PANEL),
 ]
-Rest = Annotated[bool, typer.Option("--rest", help="Speak REST, which needs no TensorFlow.", rich_help_panel=_PANEL)]
-ModelName = Annotated[str | None, typer.Option(help="The model's name there; left out: model.", rich_help_panel=_PANEL)]
-Version = Annotated[int | None, typer.Option(min=0, help="Its version; left out, the newest.", rich_help_panel=_PANEL)]
-Label = Annotated[str | None, typer.Option(help="A version's label: stable, canary.", rich_help_panel=_PANEL)]
-Timeout = Annotated[
-    float | None, typer.Option(help="Seconds that a request may take; left out: 30.", rich_help_panel=_PANEL)
-]
-Roots = Annotated[
-    Path | None,
-    typer.Option("--tls-roots", help="PEM file of the certificates to trust: use TLS.", rich_help_panel=_PANEL),
-]
-Certificate = Annotated[
-    Path | None, typer.Option("--tls-certificate", help="PEM file of your own certificate.", rich_help_panel=_PANEL)
-]
-Key = Annotated[Path | None, typer.Option("--tls-key", help="PEM file of its private key.", rich_help_panel=_PANEL)]
+SERVER: OptionGroup = {
+    "rest": Annotated[
+        bool, typer.Option("--rest", help="Speak REST, which needs no TensorFlow.", rich_help_panel=_PANEL)
+    ],
+    "model_name": Annotated[
+        str | None, typer.Option(help="The model's name there; left out: model.", rich_help_panel=_PANEL)
+    ],
+    "version": Annotated[
+        int | None, typer.Option(min=0, help="Its version; left out, the newest.", rich_help_panel=_PANEL)
+    ],
+    "label": Annotated[str | None, typer.Option(help="A version's label: stable, canary.", rich_help_panel=_PANEL)],
+    "timeout": Annotated[
+        float | None, typer.Option(help="Seconds that a request may take; left out: 30.", rich_help_panel=_PANEL)
+    ],
+    "tls_roots": Annotated[
+        Path | None, typer.Option(help="PEM file of the certificates to trust: use TLS.", rich_help_panel=_PANEL)
+    ],
+    "tls_certificate": Annotated[
+        Path | None, typer.Option(help="PEM file of your own certificate.", rich_help_panel=_PANEL)
+    ],
+    "tls_key": Annotated[Path | None, typer.Option(help="PEM file of its private key.", rich_help_panel=_PANEL)],
+}
+"""How that server is spoken to."""
 
 
 def open_server(

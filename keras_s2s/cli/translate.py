@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from keras_s2s.cli import search_options, server_option
 from keras_s2s.cli.console import err, out
 from keras_s2s.cli.drawing import draw as draw_labels
 from keras_s2s.cli.model_option import Model, default_model, on_device, open_model, open_on_device
+from keras_s2s.cli.option_groups import takes
+from keras_s2s.cli.search_options import SAMPLING, SEARCH, choose_search
+from keras_s2s.cli.server_option import SERVER, Server, open_server
 from keras_s2s.cli.text_lines import text_lines
 from keras_s2s.translation import Hypothesis, Translator
 
@@ -24,6 +26,7 @@ Print = Callable[[str, str], None]
 """Prints the answer to a text: `(text, answer)`."""
 
 
+@takes(options=SEARCH | SAMPLING, server_options=SERVER)
 def translate(
     texts: Annotated[list[str] | None, typer.Argument(help="Texts, each in quotes.", show_default=False)] = None,
     model: Model = None,
@@ -47,26 +50,10 @@ def translate(
         ),
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Texts translated together.")] = 64,
-    beam: search_options.Beam = None,
-    length_penalty: search_options.LengthPenalty = None,
-    coverage_penalty: search_options.CoveragePenalty = None,
-    no_repeat_ngram: search_options.NoRepeatNgram = None,
-    copy_unknown: search_options.CopyUnknown = None,
-    sample: search_options.Sample = False,
-    temperature: search_options.Temperature = None,
-    top_k: search_options.TopK = None,
-    top_p: search_options.TopP = None,
-    seed: search_options.Seed = None,
-    max_length: search_options.MaxLength = None,
-    server: server_option.Server = None,
-    rest: server_option.Rest = False,
-    model_name: server_option.ModelName = None,
-    version: server_option.Version = None,
-    label: server_option.Label = None,
-    timeout: server_option.Timeout = None,
-    tls_roots: server_option.Roots = None,
-    tls_certificate: server_option.Certificate = None,
-    tls_key: server_option.Key = None,
+    server: Server = None,
+    *,
+    options: dict[str, Any],
+    server_options: dict[str, Any],
 ) -> None:
     """Translate texts; one line of output for each line of input.
 
@@ -82,33 +69,10 @@ def translate(
         raise FileNotFoundError(f"{input}: no such file")
     if draw and n_best is not None:
         raise ValueError("--draw and --n-best exclude each other: a drawing is of the best answer")
-    options = {
-        "beam": beam,
-        "length_penalty": length_penalty,
-        "coverage_penalty": coverage_penalty,
-        "no_repeat_ngram": no_repeat_ngram,
-        "copy_unknown": copy_unknown,
-        "sample": sample,
-        "temperature": temperature,
-        "top_k": top_k,
-        "top_p": top_p,
-        "seed": seed,
-        "max_length": max_length,
-    }
-    server_options: dict[str, Any] = {
-        "rest": rest,
-        "model_name": model_name,
-        "version": version,
-        "label": label,
-        "timeout": timeout,
-        "tls_roots": tls_roots,
-        "tls_certificate": tls_certificate,
-        "tls_key": tls_key,
-    }
     labels: bool | None = None  # whether the model writes a label for each token; a server does not tell
     if server is not None:
         _refuse(options, "the search of a served model is chosen when it is exported")
-        answer = _by_export(server_option.open_server(server, batch_size, **server_options), n_best)
+        answer = _by_export(open_server(server, batch_size, **server_options), n_best)
     elif on_device(model := model or default_model()):
         _refuse(server_options, "needs --server HOST:PORT")
         _refuse(options, f"the search of {model.name} was chosen when it was exported; a .keras file takes it")
@@ -131,7 +95,7 @@ def translate(
 
 
 def _by_keras(loaded: "Seq2Seq", n_best: int | None, options: dict[str, Any]) -> Answer:
-    search = search_options.choose_search(loaded.search, **options)
+    search = choose_search(loaded.search, **options)
 
     answered = 0  # what sampling draws for a text goes by its place among all, not in its batch
 

@@ -5,16 +5,17 @@ import random
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
-from keras_s2s.cli import search_options
 from keras_s2s.cli.argument_names import OF_VERIFY, named_as_typed
 from keras_s2s.cli.console import err, out, progress_bar, quiet_import
 from keras_s2s.cli.model_option import open_model
+from keras_s2s.cli.option_groups import takes
 from keras_s2s.cli.pair_files import DataFolder, read_part
+from keras_s2s.cli.search_options import SEARCH, choose_search
 
 if TYPE_CHECKING:
     from keras_s2s.deploy.verification.verify import Comparison, Difference
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 SHOWN = 5
 
 
+@takes(options=SEARCH)
 def verify(
     model: Annotated[Path, typer.Argument(help="A .keras file.")],
     exports: Annotated[
@@ -42,12 +44,8 @@ def verify(
     folder: DataFolder = None,
     count: Annotated[int, typer.Option(min=1, help="Texts to compare on, picked at random.")] = 500,
     json: Annotated[Path | None, typer.Option(help="Also write everything here; - prints JSON, no table.")] = None,
-    beam: search_options.Beam = None,
-    length_penalty: search_options.LengthPenalty = None,
-    coverage_penalty: search_options.CoveragePenalty = None,
-    no_repeat_ngram: search_options.NoRepeatNgram = None,
-    copy_unknown: search_options.CopyUnknown = None,
-    max_length: search_options.MaxLength = None,
+    *,
+    options: dict[str, Any],
 ) -> None:
     """Compare the answers of exported models with those of the .keras file that they were made from.
 
@@ -60,15 +58,7 @@ def verify(
         raise ValueError("--texts and --pairs exclude each other: give one of them")
     sources, references = _read(texts, pairs, split, folder)
     loaded = open_model(model)
-    search = search_options.choose_search(
-        loaded.search,
-        beam=beam,
-        length_penalty=length_penalty,
-        coverage_penalty=coverage_penalty,
-        no_repeat_ngram=no_repeat_ngram,
-        copy_unknown=copy_unknown,
-        max_length=max_length,
-    )
+    search = choose_search(loaded.search, **options)
     with quiet_import():
         from keras_s2s.deploy.agreement import sample_texts
         from keras_s2s.deploy.verification.find_exports import find_exports, open_export

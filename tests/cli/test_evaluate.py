@@ -1,10 +1,19 @@
 import json
+from pathlib import Path
 
 import pytest
 
 from keras_s2s.config import SearchConfig
 
 PAIRS = "hello\tHELLO\nbye now\tadiós ahora\n"
+
+
+@pytest.fixture(autouse=True)
+def model_files(tmp_path_factory, monkeypatch):
+    """Files in place of models: their hash is in the signature."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("models"))
+    for name in ("any.keras", "m.keras"):
+        Path(name).write_text(name)
 
 
 @pytest.fixture
@@ -16,7 +25,7 @@ def file(tmp_path):
 
 def test_a_table(invoke, model, file):
     text = invoke("evaluate", "any.keras", file, env={"COLUMNS": "200"}).stdout
-    for part in ("2 sentences", "BLEU", "chrF2", "50.0%", "length ratio", "search: greedy", "test.tsv"):
+    for part in ("2 sentences", "BLEU", "chrF2", "50.0%", "length ratio", "model: sha256", "greedy", "test.tsv"):
         assert part in text
 
 
