@@ -50,6 +50,7 @@ class Tokenizer:
     """A learned SentencePiece model with this package's reserved ids.
 
     Examples:
+        >>> from keras_s2s.config import TokenizerConfig
         >>> tokenizer = Tokenizer.train(["let's go", "to go"], TokenizerConfig(kind="word", vocabulary_size=8))
         >>> tokenizer.decode(tokenizer.encode(["to go"]))
         ['to go']
