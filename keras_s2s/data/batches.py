@@ -62,7 +62,7 @@ class Batches(keras.utils.PyDataset):
         Args:
             cache: The token ids.
             batch_tokens: Upper bound of target (or source, where longer) tokens in a batch, padding included.
-            buckets: Number of shapes at the most.
+            buckets: Number of shapes at the most; 1 where an epoch has not twice as many steps.
             shuffle: Whether pairs and batches come in a new random order in each pass.
             seed: Seed of that order, and of the noise.
             steps_per_epoch: Length of an epoch where it is not one pass over the data.
@@ -75,6 +75,8 @@ class Batches(keras.utils.PyDataset):
         self.shuffle = shuffle
         self.seed = seed
         self.input_noise = input_noise
+        if steps_per_epoch and steps_per_epoch < 2 * buckets:
+            buckets = 1  # else Keras might not see all shapes in the first epoch, by which it knows them: see `_plan`
         source_lengths = np.diff(cache.source_offsets)
         target_lengths = np.diff(cache.target_offsets)
         self.buckets = _lay_out(source_lengths, target_lengths, buckets, batch_tokens)

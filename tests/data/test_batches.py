@@ -114,7 +114,7 @@ def test_noise_replaces_the_share_that_was_asked_for(tokenizer):
 
 def test_short_epochs_cut_the_same_stream(tokenizer):
     pairs = random_pairs(300)
-    short = make(pairs, tokenizer, steps_per_epoch=7)
+    short = make(pairs, tokenizer, steps_per_epoch=7, buckets=3)
     assert len(short) == 7
     epochs = -(-short.steps_per_pass // 7)
     seen = sum(int(short.batch(e, s)[2].any(axis=1).sum()) for e in range(epochs) for s in range(7))
@@ -140,15 +140,16 @@ def test_one_side_of_a_constant_length_has_buckets_too(tokenizer, constant):
     assert np.mean(padding) < 0.35
 
 
-def test_every_shape_fits_what_keras_takes_from_the_first_two_batches(make_model):
+@pytest.mark.parametrize("steps_per_epoch", [None, 1, 2, 10])
+def test_every_shape_fits_what_keras_takes_from_the_first_two_batches(make_model, steps_per_epoch):
     """Sources of three lengths, targets of two: no two neighbours of the buckets need to differ in both."""
     words = ("to", "go", "eat", "sleep", "now")
     pairs = [Pair(" ".join(words[: 1 + n % 5]), " ".join(["ir"] * (1 + (n % 5 > 2)))) for n in range(60)]
     model = make_model()
     model.compile(jit_compile=False)
-    batches = model.batches(pairs, batch_tokens=20, buckets=5)
-    assert len(batches.buckets) == 5
-    model.fit(batches, epochs=2, verbose=0)
+    batches = model.batches(pairs, batch_tokens=20, buckets=5, steps_per_epoch=steps_per_epoch)
+    assert len(batches.buckets) == (1 if steps_per_epoch in (1, 2) else 5)
+    model.fit(batches, epochs=8, verbose=0)
 
 
 def test_buckets_waste_little(tokenizer):
