@@ -79,7 +79,7 @@ def test_cards_say_how_good_the_model_is(name):
 def test_the_card_says_how_many_words_are_wrong():
     card = json.loads((MODELS / "en_pronounce" / "model_card.json").read_text(encoding="utf-8"))
     assert card["evaluation"]["sentences"] == 12_479
-    assert 0.2 < card["evaluation"]["error_rates"]["sequence_error_rate"] < 0.28
+    assert 0.2 < card["evaluation"]["error_rates"]["sequence_error_rate"] <= 0.27
 
 
 def test_the_card_says_how_many_residues_are_right():
