@@ -40,33 +40,41 @@ def encode_source(source: Any, config: ModelConfig, vocabulary: int) -> Encoded:
         vocabulary, config.embedding, embedding_initializer(), mask_zero=True, name="encoder_embedding"
     )
     x = word_dropout(config, "encoder_word_dropout")(embedding(source))
+    # All made before the first is used: `Bidirectional` copies a layer by its configuration, and as a model is loaded
+    # Keras knows what it copies by its address, so that none may be made where another was that is gone.
+    layers = [_lstm(config, f"encoder_lstm_{number}") for number in range(1, config.layers + 1)]
     states = []
-    for layer in range(1, config.layers + 1):
-        inputs = dropout(config, f"encoder_dropout_{layer}")(x)  # [batch, time, units]
-        outputs, state = _read(inputs, config, f"encoder_lstm_{layer}")
+    for number, layer in enumerate(layers, 1):
+        inputs = dropout(config, f"encoder_dropout_{number}")(x)  # [batch, time, units]
+        outputs, state = _read(inputs, layer, config)
         states.append(state)
-        residual = config.residual and layer > 1
-        x = keras.layers.Add(name=f"encoder_residual_{layer}")([outputs, x]) if residual else outputs
+        residual = config.residual and number > 1
+        x = keras.layers.Add(name=f"encoder_residual_{number}")([outputs, x]) if residual else outputs
     return Encoded(states, x)
 
 
-def _read(inputs: Any, config: ModelConfig, name: str) -> tuple[Any, tuple[Any, Any]]:
-    """Apply one LSTM layer, or its two halves that read in opposite directions (Schuster & Paliwal 1997).
+def _lstm(config: ModelConfig, name: str) -> keras.layers.LSTM:
+    """Return one layer, or the half of one that is to read both ways."""
+    return keras.layers.LSTM(
+        config.units // 2 if config.bidirectional else config.units,
+        kernel_initializer=kernel_initializer(),
+        return_sequences=True,
+        return_state=True,
+        name=name,
+    )
+
+
+def _read(inputs: Any, layer: keras.layers.LSTM, config: ModelConfig) -> tuple[Any, tuple[Any, Any]]:
+    """Apply one LSTM layer, or two copies of it that read in opposite directions (Schuster & Paliwal 1997).
 
     Returns:
         Its outputs, `[batch, time, units]`, and its last states, hidden and cell, `[batch, units]` each.
     """
-    options = {
-        "kernel_initializer": kernel_initializer(),
-        "return_sequences": True,
-        "return_state": True,
-        "name": name,
-    }
+    name = layer.name
     if not config.bidirectional:
-        outputs, hidden, cell = keras.layers.LSTM(config.units, **options)(inputs)
+        outputs, hidden, cell = layer(inputs)
         return outputs, (hidden, cell)
-    halves = keras.layers.LSTM(config.units // 2, **options)
-    outputs, *states = keras.layers.Bidirectional(halves, name=name)(inputs)
+    outputs, *states = keras.layers.Bidirectional(layer, name=name)(inputs)
     forward, backward = states[:2], states[2:]
     hidden, cell = (
         keras.layers.Concatenate(name=f"{name}_{kind}")([forward[i], backward[i]])

@@ -1,5 +1,8 @@
 """The training graph: its layers, its states, its independence of padding."""
 
+import gc
+import weakref
+
 import keras
 import numpy as np
 import pytest
@@ -22,6 +25,22 @@ def test_two_stacks_with_weights_of_their_own(make_model):
     assert len({id(v) for layer in lstms for v in layer.trainable_variables}) == 6 * 3
     assert {"encoder_embedding", "decoder_embedding", "decoder_output"} <= {layer.name for layer in model.layers}
     assert not any(layer.name.startswith(("lstm", "dense", "embedding", "dropout")) for layer in model.layers)
+
+
+def test_what_is_copied_lives_until_all_is_copied(make_model, monkeypatch):
+    """Keras knows it by its address as it loads a model: `load` failed where a layer was made in a dead one's place."""
+    copied = []
+
+    class Watched(keras.layers.Bidirectional):
+        def __init__(self, layer, **options):
+            copied.append(weakref.ref(layer))
+            gc.collect()
+            assert all(reference() is not None for reference in copied)
+            super().__init__(layer, **options)
+
+    monkeypatch.setattr(keras.layers, "Bidirectional", Watched)
+    make_model(layers=3, bidirectional=True)
+    assert len(copied) == 3
 
 
 def test_no_layer_is_left_unnamed(make_model, architecture):
