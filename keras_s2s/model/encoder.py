@@ -40,13 +40,14 @@ def encode_source(source: Any, config: ModelConfig, vocabulary: int) -> Encoded:
         vocabulary, config.embedding, embedding_initializer(), mask_zero=True, name="encoder_embedding"
     )
     x = word_dropout(config, "encoder_word_dropout")(embedding(source))
-    # All made before the first is used: `Bidirectional` copies a layer by its configuration, and as a model is loaded
-    # Keras knows what it copies by its address, so that none may be made where another was that is gone.
-    layers = [_lstm(config, f"encoder_lstm_{number}") for number in range(1, config.layers + 1)]
+    layers: list[keras.layers.LSTM] = []
     states = []
-    for number, layer in enumerate(layers, 1):
+    for number in range(1, config.layers + 1):
         inputs = dropout(config, f"encoder_dropout_{number}")(x)  # [batch, time, units]
-        outputs, state = _read(inputs, layer, config)
+        # Held until all are made: `Bidirectional` copies a layer by its configuration, and as a model is loaded Keras
+        # knows what it copies by its address, so that none may be made where another was that is gone.
+        layers.append(_lstm(config, f"encoder_lstm_{number}"))
+        outputs, state = _read(inputs, layers[-1], config)
         states.append(state)
         residual = config.residual and number > 1
         x = keras.layers.Add(name=f"encoder_residual_{number}")([outputs, x]) if residual else outputs
