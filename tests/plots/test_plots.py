@@ -17,7 +17,15 @@ LOG = {
     "val_loss": [4.1, 3.3, 3.0],
     "val_perplexity": [60.0, 27.0, 20.0],
 }
-PICTURES = ("attention_map", "network", "memory_activity", "training_curves", "quality_by_length")
+PICTURES = (
+    "attention_map",
+    "network",
+    "memory_activity",
+    "context_vectors",
+    "beam_tree",
+    "training_curves",
+    "quality_by_length",
+)
 
 
 def evaluation(*bleu):
@@ -25,15 +33,20 @@ def evaluation(*bleu):
     return Evaluation(100, 0, "", 0, "", 0, 1, tuple(buckets), 1, "")
 
 
-def draw(name, plain, attentive, theme="light", *, target=TARGET, last=12.0):
+def draw(name, plain, attentive, theme="light", *, source=SOURCE, target=TARGET, last=12.0):
     """Draw a picture by its name, of models whose weights are the same everywhere."""
     match name:
         case "attention_map":
-            return plots.attention_map(attentive, SOURCE, target, theme=theme)
+            return plots.attention_map(attentive, source, target, theme=theme)
         case "network":
-            return plots.network(plain, SOURCE, target, theme=theme)
+            return plots.network(plain, source, target, theme=theme)
         case "memory_activity":
-            return plots.memory_activity(plain, SOURCE, target, layer=2, theme=theme)
+            return plots.memory_activity(plain, source, target, layer=2, theme=theme)
+        case "context_vectors":
+            texts = [source, "let's go", "to go", "to eat", "to sleep"]
+            return plots.context_vectors(plain, texts, groups=["let's"] * 2 + ["to"] * 3, theme=theme)
+        case "beam_tree":
+            return plots.beam_tree(plain, source, SearchConfig(method="beam", beam_size=3), theme=theme)
         case "training_curves":
             return plots.training_curves(LOG | {"val_bleu": [1, 9, last]}, theme=theme)
         case _:
@@ -49,7 +62,7 @@ def test_pictures(plain, attentive, looks_like, name, theme):
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_a_real_change_is_seen(plain, attentive, looks_like, name):
-    other = draw(name, plain, attentive, target="comamos ahora", last=5.0)
+    other = draw(name, plain, attentive, source="let's eat now", target="comamos ahora", last=5.0)
     assert not looks_like(other, f"{name}_light")
 
 
