@@ -23,6 +23,8 @@ def attention_map(model: Seq2Seq, source: str, target: str | None = None, *, the
         axes = figure.add_subplot()
         axes.set_xticks(range(columns), map(show_piece, alignment.source))
         axes.set_yticks(range(rows), map(show_piece, alignment.target))
+        axes.set(xlabel="source", ylabel="output")
+        axes.xaxis.set_label_position("top")
         image = heat_map(axes, alignment.attention, colors.strength, 0, 1, rotate=True)
         figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02, label="attention").outline.set_visible(False)
         return figure

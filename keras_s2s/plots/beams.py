@@ -24,6 +24,7 @@ class _Beam:
 def beam_tree(model: Seq2Seq, source: str, search: SearchConfig | None = None, *, theme: Theme = "light") -> Picture:
     """Draw the hypotheses that a beam search keeps after each step, and which of them grow on.
 
+    Each column is a step, best first, by log-probability over length penalty; the numbers are the log-probabilities.
     The search is run once for each length, which takes seconds: what it keeps after t steps is what it answers when it
     is stopped there.
 
@@ -63,13 +64,13 @@ def beam_tree(model: Seq2Seq, source: str, search: SearchConfig | None = None, *
                     arrowprops={"arrowstyle": "-", "color": color, "linewidth": 2 if ours else 1},
                     zorder=1,
                 )
-                label = "·" if stays else show_piece(beam.tokens[-1])
+                label, size = ("(ended)", 8) if stays else (show_piece(beam.tokens[-1]), 10)
                 weight = "bold" if ours else "normal"
-                axes.text(step, -row, label, ha="center", va="center", weight=weight, color=colors.ink)
+                axes.text(step, -row, label, ha="center", va="center", weight=weight, size=size)
                 axes.text(step, -row - 0.3, f"{beam.log_prob:.2f}", ha="center", va="center", fontsize=7, alpha=0.75)
             places = here
         axes.set(xlim=(-0.5, len(steps) + 0.5), ylim=(-search.beam_size + 0.4, 0.5))
-        axes.set_title(f"Beam search, {search.beam_size} hypotheses, with their log-probabilities")
+        axes.set_title(f"Beam search, {search.beam_size} hypotheses, best first,\nand their log-probabilities")
         return figure
 
 

@@ -6,13 +6,14 @@ from itertools import pairwise
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from keras_s2s.plots.style import Colors, Picture, Theme, drawing, show_piece
+from keras_s2s.plots.style import Colors, Picture, Theme, drawing, inches, show_piece
 from keras_s2s.seq2seq import Seq2Seq
 
 _WIDTH, _HEIGHT = 0.78, 0.5  # of a box; boxes stand one unit apart
 _GAP = 1.6  # between the encoder's last column and the decoder's first
 _MOST_STEPS = 12
-_SCALE = 0.95  # inches of a unit
+_SCALE = 0.8  # inches of a unit
+_SIZE = 9  # points, of the letters in and beside the boxes
 
 
 @dataclass(frozen=True)
@@ -58,20 +59,22 @@ def network(model: Seq2Seq, source: str, target: str | None = None, *, theme: Th
         read[:-1] = read[-2::-1]
     encoder, decoder = _encoder_rows(model), _decoder_rows(model)
     start = len(read) - 1 + _GAP + _WIDTH
-    with drawing(_SCALE * (start + len(picked) + 5.6), _SCALE * (len(decoder) + 2.4), theme) as (figure, colors):
+    places = [start + i for i in range(len(picked))]
+    margins = [0.8 + max(inches(row.name, _SIZE) for row in rows) / _SCALE for rows in (encoder, decoder)]
+    across, up = (-margins[0], places[-1] + margins[1]), (-1.1, len(decoder) + 1.4)
+    with drawing(_SCALE * (across[1] - across[0]), _SCALE * (up[1] - up[0]), theme) as (figure, colors):
         axes = figure.add_subplot()
         axes.set_axis_off()
         columns = [float(i) for i in range(len(read))]
         _draw_side(axes, columns, read, encoder, colors.encoder, colors)
-        places = [start + i for i in range(len(picked))]
         _draw_side(axes, places, ["<EOS>", *picked[:-1]], decoder, colors.decoder, colors)
         for x, token in zip(places, picked, strict=True):
-            axes.text(x, len(decoder) + 1, token, ha="center", va="center", weight="bold", size=9)
+            axes.text(x, len(decoder) + 1, token, ha="center", va="center", weight="bold", size=10)
             _arrow(axes, (x, len(decoder) + _HEIGHT / 2), (x, len(decoder) + 0.8), colors)
         _draw_context(axes, model, columns[-1], start, colors)
-        axes.set(xlim=(-3.2, places[-1] + 3.4), ylim=(-1, len(decoder) + 1.4))
-        axes.text(columns[-1] / 2, len(encoder) + 1, "encoder", ha="center", color=colors.encoder, size=12)
-        axes.text(sum(places) / len(places), -0.75, "decoder", ha="center", color=colors.decoder, size=12)
+        axes.set(xlim=across, ylim=up)
+        for name, side, color in (("encoder", columns, colors.encoder), ("decoder", places, colors.decoder)):
+            axes.text(sum(side) / len(side), -0.8, name, ha="center", color=color, size=12)
         return figure
 
 
@@ -90,7 +93,7 @@ def _decoder_rows(model: Seq2Seq) -> list[_Row]:
     rows += [_Row("LSTM", f"layer {layer}, {config.units} units", 1) for layer in range(1, config.decoder_depth + 1)]
     if config.attention != "none":
         rows.append(_Row("attend", f"{config.attention} attention"))
-    tied = ", weights of the embedding" if config.tie_embeddings else ""
+    tied = ",\nweights of the embedding" if config.tie_embeddings else ""
     return [*rows, _Row("softmax", f"fully connected, softmax, {size:,}{tied}")]
 
 
@@ -99,7 +102,7 @@ def _draw_side(
 ) -> None:
     """Draw one side: tokens at the bottom, a row for each layer above them."""
     for x, token in zip(columns, tokens, strict=True):
-        axes.text(x, 0, token, ha="center", va="center", weight="bold", size=9)
+        axes.text(x, 0, token, ha="center", va="center", weight="bold", size=10)
         for y in range(1, len(rows) + 1):
             _arrow(axes, (x, y - 1 + (_HEIGHT / 2 if y > 1 else 0.2)), (x, y - _HEIGHT / 2), colors)
     outside = -1 if columns[0] == 0 else 1
@@ -117,7 +120,7 @@ def _draw_side(
             row.name,
             ha="right" if outside < 0 else "left",
             va="center",
-            size=8,
+            size=_SIZE,
         )
 
 
@@ -153,7 +156,7 @@ def _box(axes: Axes, x: float, y: float, label: str, color: str, colors: Colors,
         lw=1.5,
     )
     axes.add_patch(shape)
-    axes.text(x, y, label, ha="center", va="center", size=8)
+    axes.text(x, y, label, ha="center", va="center", size=_SIZE)
 
 
 def _arrow(

@@ -32,10 +32,13 @@ def quality_by_length(evaluations: Evaluation | Mapping[str, Evaluation], *, the
             bleu = [bucket.bleu for bucket in evaluation.bleu_by_length]
             bars = axes.bar(places + (i - (len(named) - 1) / 2) * width, bleu, width * 0.92, label=name)
             axes.bar_label(bars, fmt="%.1f", fontsize=8, padding=2)
-        axes.set_xticks(places, [f"{label}\n{count:,} sentences" for label, count in buckets], fontsize=8.5)
+        counted = [f"{label}\n{count:,} sentence{'s' * (count != 1)}" for label, count in buckets]
+        counted = [f"{label}\n{count:,} sentence{'' if count == 1 else 's'}" for label, count in buckets]
+        axes.set_xticks(places, counted, fontsize=8.5)
         axes.tick_params(axis="x", length=0)
-        axes.set(title="BLEU by source length in words", ylim=(0, None))
+        axes.set_title("BLEU by source length in words")
         axes.margins(y=0.12)
+        axes.set_ylim(bottom=0)
         axes.grid(axis="y", color=colors.faint, linewidth=0.5)
         axes.set_axisbelow(True)
         if any(named):

@@ -11,8 +11,12 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
 
 Theme = Literal["light", "dark"]
+FONT = "DejaVu Sans"
+"""Comes with matplotlib: the same letters everywhere."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ def drawing(width: float, height: float, theme: Theme) -> Iterator[tuple[Picture
         "axes.titlelocation": "left",
         "axes.titlesize": 11,
         "figure.facecolor": colors.paper,
-        "font.family": ["DejaVu Sans"],  # comes with matplotlib: the same letters everywhere
+        "font.family": [FONT],
         "font.size": 10,
         "legend.frameon": False,
         "savefig.dpi": 110,
@@ -113,6 +117,12 @@ def heat_map(
         for label in axes.get_xticklabels():
             label.set_horizontalalignment("left")
     return image
+
+
+def inches(text: str, size: float) -> float:
+    """Return how wide a text is, of one line or more, that is written in letters of a size in points."""
+    letters = FontProperties(family=FONT)
+    return max(float(TextPath((0, 0), line, size, prop=letters).get_extents().width) for line in text.split("\n")) / 72
 
 
 def show_piece(piece: str) -> str:

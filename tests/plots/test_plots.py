@@ -92,7 +92,7 @@ def test_the_tree_of_a_beam_search(plain):
     assert f"{best[0].log_prob:.2f}" in texts
     assert "<EOS>" in texts
     bold = [text.get_text() for text in figure.axes[0].texts if text.get_weight() == "bold"]
-    assert [piece for piece in bold if piece not in ("·", "<EOS>")] == [p.strip("▁") for p in best[0].tokens]
+    assert [piece for piece in bold if piece not in ("(ended)", "<EOS>")] == [p.strip("▁") for p in best[0].tokens]
 
 
 def test_context_vectors_tell_texts_apart(plain):
