@@ -1,5 +1,6 @@
 """What the site has beyond this folder: guides that stand beside what they are about, command help, pictures."""
 
+import html
 import re
 import subprocess
 import sys
@@ -59,6 +60,7 @@ def commands() -> str:
     # Typer's page has its title one level too high, and `<` in prose would begin a tag.
     parts = CODE.split(page)
     parts[::2] = [prose.replace("<", "&lt;") for prose in parts[::2]]
+    parts[1::2] = map(html.unescape, parts[1::2])  # Markdown escapes code by itself
     title = "# Commands\n\nWhat `keras-s2s --help` and the `--help` of each command say.\n\n"
     return title + re.sub(r"^#", "##", "".join(parts), flags=re.MULTILINE)
 

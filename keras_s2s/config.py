@@ -272,7 +272,14 @@ class SearchConfig:
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class RunConfig:
-    """A whole training run: one TOML file."""
+    """A whole training run: one TOML file.
+
+    Attributes:
+        data: The pairs to learn from.
+        model: Sizes and options of the network, and its tokenisers.
+        training: How the model is fitted.
+        search: How the trained model, and each of its exports, searches where nothing else is said.
+    """
 
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)

@@ -305,12 +305,18 @@ class Seq2Seq(keras.Model):
         )
 
 
-def load(path: str | Path) -> Seq2Seq:
+def load(path: str | Path, *, compile: bool = True, custom_objects: dict[str, Any] | None = None) -> Seq2Seq:
     """Load a model from the `.keras` file that `Seq2Seq.save` wrote.
+
+    Args:
+        path: The file.
+        compile: Make it ready to be trained further, with the optimiser, loss and metrics it had.
+        custom_objects: By name, what it was compiled with that is neither Keras's nor ours, a loss or a metric of your
+            own; not needed where it was registered with Keras, or without `compile`.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is damaged, or holds some other Keras model.
+        ValueError: The file is damaged, holds some other Keras model, or needs an object that is not known.
     """
     path = Path(path)
     if not path.is_file():
@@ -318,9 +324,14 @@ def load(path: str | Path) -> Seq2Seq:
     if path.suffix != ".keras":  # which Keras goes by
         raise ValueError(f"{path}: expected a .keras file, as `Seq2Seq.save` writes it")
     try:
-        model = keras.saving.load_model(path)
+        model = keras.saving.load_model(path, custom_objects, compile=compile)
     except Exception as error:  # Keras has no error of its own: zipfile, json, h5py and Keras each raise theirs
         cause = str(error).strip().split("\n")[0]
+        if cause.startswith("Could not locate"):
+            raise ValueError(
+                f"{path}: was compiled with something of your own ({cause}); hand it over in custom_objects={{...}}, "
+                "or leave it away with compile=False, which is enough to translate and to export"
+            ) from error
         raise ValueError(f"{path}: not a readable .keras file, or a damaged one ({cause})") from error
     if not isinstance(model, Seq2Seq):
         raise ValueError(f"{path}: holds a {type(model).__name__}, expected a keras_s2s.Seq2Seq")

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from keras_s2s.data.phrasebook import load_phrasebook
+
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = {str(path.relative_to(ROOT / "docs")): path for path in sorted((ROOT / "docs").rglob("*.md"))}
@@ -54,6 +56,15 @@ assert sum(a == t for a, t in zip(answers, targets)) > 100, answers
 device = LiteRTTranslator("phrasebook.tflite").translate(texts)
 assert sum(a == d for a, d in zip(answers, device)) >= 199, list(zip(answers, device))
 """
+README_APART = (
+    "keras-s2s train configs/classic.toml --output runs/classic",
+    "keras-s2s evaluate runs/classic/model.keras tatoeba-en-es",
+    "python benchmarks/training_speed.py --data FOLDER --rounds 3 --steps 15",
+    "python benchmarks/serving.py saved_models/phrasebook",
+    "python benchmarks/device.py",
+    "python benchmarks/memory.py --pairs 5000000",
+)
+"""Commands of README.md that train for an hour or measure; benchmarks have tests of their own."""
 TUTORIAL_CHECK = """
 assert model.translate(["Let's go!"]) == ["¡Vamos!"]
 assert result.exact_match > 0.7, result
@@ -83,7 +94,7 @@ class Reader:
         self.folder = folder
         self.printed = ""
         self._names = {"__name__": "page"}
-        self._servers = []
+        self._servers = {}
         self._ports = {port: str(free_port()) for port in PORTS}
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         self._environment = {**os.environ, "PATH": path, "BROWSER": "true"}
@@ -92,18 +103,16 @@ class Reader:
         return self
 
     def __exit__(self, *_):
-        for server in self._servers:
-            server.terminate()
-        for server in self._servers:
-            server.wait(timeout=60)
-            server.stdout.close()
+        for command in [*self._servers]:
+            self._stop(command)
 
     def do(self, language, code):
         lasting = re.fullmatch(r"keras-s2s (serve|web) .*\n", code)
         if language == "python":
             self.python(code)
         elif lasting:
-            self._serve(f"{code.strip()} {LASTING[lasting[1]]}")
+            self._stop(lasting[1])  # as its reader ends the one before
+            self._serve(lasting[1], f"{code.strip()} {LASTING[lasting[1]]}")
         elif runs(code):
             self._shell(code)
 
@@ -120,7 +129,13 @@ class Reader:
         assert result.returncode == 0, f"{code}\n{result.stdout[-2000:]}\n{result.stderr[-4000:]}"
         self.printed += result.stdout
 
-    def _serve(self, code):
+    def _stop(self, command):
+        if server := self._servers.pop(command, None):
+            server.terminate()
+            server.wait(timeout=60)
+            server.stdout.close()
+
+    def _serve(self, command, code):
         with (self.folder / "server.log").open("w") as log:
             server = subprocess.Popen(
                 ["bash", "-c", f"exec {self._own_ports(code)}"],
@@ -130,7 +145,7 @@ class Reader:
                 stderr=log,
                 encoding="utf-8",
             )
-        self._servers.append(server)
+        self._servers[command] = server
         assert server.stdout.readline(), (self.folder / "server.log").read_text()  # it prints when it is ready
 
     def _own_ports(self, code):
@@ -180,6 +195,24 @@ def test_the_readmes_python_runs(reader):
     (_, notebook), (_, device) = blocks(README, "python")
     for code in (notebook, README_ONWARD, device, README_CHECK):
         reader.python(code)
+
+
+@pytest.mark.slow
+def test_the_readmes_commands_run(reader):
+    """On a file of pairs as a reader has, after `make demo`; from file to served model among them."""
+    (reader.folder / "saved_models").mkdir()
+    for shipped in (ROOT / "saved_models").iterdir():
+        (reader.folder / "saved_models" / shipped.name).symlink_to(shipped)
+    (reader.folder / "demo_output").symlink_to(reader.folder / "runs" / "my")
+    short = [pair for pair in load_phrasebook().train if len(pair.source.split()) < 4][:300]
+    (reader.folder / "my.tsv").write_text("".join(f"{pair.source}\t{pair.target}\n" for pair in short))
+    lines = typed(README)[0]
+    assert set(README_APART) <= set(lines)
+    for line in lines:
+        if line.split() and line not in README_APART:
+            reader.do("sh", line + "\n")
+    for text in ("¡Vamos!", "¿Dónde está la estación?", "F OW T AH G R AE F", "BLEU"):
+        assert text in reader.printed
 
 
 @pytest.mark.parametrize("path", [README, *PAGES.values()], ids=["README.md", *PAGES])

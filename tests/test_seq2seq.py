@@ -12,8 +12,11 @@ import pytest
 
 from keras_s2s.config import SearchConfig
 from keras_s2s.data.phrasebook import load_phrasebook
+from keras_s2s.data.splits import split_pairs
 from keras_s2s.model.losses import SmoothedCrossentropy
 from keras_s2s.seq2seq import Seq2Seq, load
+from keras_s2s.training.callbacks import ValidationFigure
+from keras_s2s.training.selection import FIGURES
 from keras_s2s.translation import Hypothesis, Translator
 
 SEARCHES = [SearchConfig(), SearchConfig(method="beam"), SearchConfig(method="sample", seed=3, temperature=2.0)]
@@ -366,3 +369,47 @@ def test_a_search_that_the_model_has_nothing_for_is_refused_before_training(make
         type(model)(model.config, *tokenizers, search=search)
     attends = replace(model.config, attention="dot")
     assert type(model)(attends, *tokenizers, search=search).search == search
+
+
+def test_plain_tuples_are_pairs_too(make_model, phrases):
+    plain = [tuple(pair)[:2] for pair in phrases]
+    model = make_model()
+    model.compile(jit_compile=False)
+    history = model.fit(
+        model.batches(plain, buckets=1), callbacks=[ValidationFigure(FIGURES["bleu"], plain)], verbose=0
+    )
+    assert "val_bleu" in history.history
+    splits = split_pairs(plain, valid=1, test=1, by_target=False)
+    assert sorted([*splits.train, *splits.valid, *splits.test]) == sorted(phrases)
+
+
+OWN_LOSS = """
+import sys
+import keras
+from keras_s2s import Seq2Seq, load
+
+def own(labels, logits):
+    return keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+
+if sys.argv[2] == "save":
+    model = load(sys.argv[1])
+    model.compile(loss=own, jit_compile=False)
+    model.save(sys.argv[1])
+else:
+    print(load(sys.argv[1], compile=False).translate(["let's go"]))
+    print(load(sys.argv[1], custom_objects={"own": own}).loss.__name__)
+    load(sys.argv[1])
+"""
+
+
+def test_a_loss_of_ones_own(trained, tmp_path):
+    path = tmp_path / "model.keras"
+    trained.save(path)
+    save, read = (
+        subprocess.run([sys.executable, "-c", OWN_LOSS, path, do], capture_output=True, text=True, check=False)
+        for do in ("save", "read")
+    )
+    assert save.returncode == 0, save.stderr
+    assert read.stdout.splitlines() == ["['vamos']", "own"]
+    assert "was compiled with something of your own" in read.stderr
+    assert "custom_objects" in read.stderr.splitlines()[-1]

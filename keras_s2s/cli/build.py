@@ -1,7 +1,7 @@
 """`keras-s2s build`: from a file of pairs to a trained, evaluated, exported model, in one command."""
 
 import filecmp
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -71,8 +71,9 @@ def build(
 
     with named_as_typed(OF_BUILD):
         model = train(config, output, resume=resume)
-    test = list(splits.test)
-    _report(model, test, output, file.name)
+    test = _fitting(model, splits.test)
+    if test:
+        _report(model, test, output, file.name)
     export_all(model, output, [pair.source for pair in test[:EXPORT_SAMPLES]])
     served, name = output / "saved_model", output.resolve().name
     out.print("serve it, and ask:", highlight=False)
@@ -94,7 +95,13 @@ def _parse(given: dict[str, Any], file: Path) -> "RunConfig":
                 f"--set {key}: build divides {file}; to train on other data use `keras-s2s train`, and to set what is "
                 "in [data] name each setting, as in --set data.valid_size=500"
             )
-    return from_dict(RunConfig, override({}, {"data.train": str(file)} | given, origin="--set"), origin="--set")
+    config = from_dict(RunConfig, override({}, {"data.train": str(file)} | given, origin="--set"), origin="--set")
+    if config.search.method == "sample":
+        raise ValueError(
+            "search.method: a sample cannot be exported, which build does; set beam or greedy. `keras-s2s translate "
+            "--sample` draws from a model of either"
+        )
+    return config
 
 
 def _read_and_split(
@@ -116,9 +123,12 @@ def _read_and_split(
     with err.status(f"reading and splitting {file}"):
         # Left out, the sizes follow the file's own, which may be small.
         splits = divide(corpus, data, given.get("data.valid_size"), given.get("data.test_size"))
-        _write_splits(splits, folder, resume)
-        train, valid, test = (str(folder / f"{part}.tsv") for part in PARTS)
-        written = replace(data, train=train, valid=valid, test=test, columns=None)
+        parts: dict[str, Iterable[Pair]] = {f"{part}.tsv": getattr(splits, part) for part in PARTS}
+        for number, path in enumerate(data.also, start=1):
+            parts[f"also-{number}.tsv"] = read_pairs(path, columns=data.columns, max_bad_share=data.max_bad_share)
+        _write_parts(parts, folder, resume)
+        train, valid, test, *also = (str(folder / name) for name in parts)
+        written = replace(data, train=train, valid=valid, test=test, also=tuple(also), columns=None)
         config = _fit_vocabularies(replace(config, data=written), given)
     out.print(str(corpus.report), markup=False, highlight=False, soft_wrap=True)
     print_left_out((splits.valid, splits.test), splits.report)
@@ -126,27 +136,36 @@ def _read_and_split(
     return splits, config
 
 
-def _write_splits(splits: "Splits", folder: Path, resume: bool = False) -> None:
-    """Write the three parts as TSV, so that the run can be repeated from its folder alone.
+def _write_parts(parts: "Mapping[str, Iterable[Pair]]", folder: Path, resume: bool = False) -> None:
+    """Write pairs as TSV, by file name, so that the run can be repeated from its folder alone.
 
     Raises:
-        ValueError: A run of other pairs is in the folder, and was to go on; its files stay as they are.
+        ValueError: A run of other pairs is in the folder, and was to go on, or other files have these names; all files
+            stay as they are.
     """
     with TemporaryDirectory(dir=folder, prefix=".splits-") as elsewhere:
-        written = [Path(elsewhere) / f"{part}.tsv" for part in PARTS]
+        written = [Path(elsewhere) / name for name in parts]
         for path in written:
-            with path.open("w", encoding="utf-8", newline="\n") as stream:
-                for pair in getattr(splits, path.stem):
-                    stream.write("\t".join(column for column in pair if column is not None) + "\n")
-        if resume and (folder / "checkpoints").exists():
-            others = [path.name for path in written if (folder / path.name).is_file() and not _same(path, folder)]
-            if others:
-                raise ValueError(
-                    f"{folder} holds a run on other pairs ({', '.join(others)}): choose another folder with --output, "
-                    "or start anew with --no-resume, which deletes that run"
-                )
+            _write_pairs(path, parts[path.name])
+        others = [path.name for path in written if (folder / path.name).is_file() and not _same(path, folder)]
+        if others and not (folder / "data.json").exists():
+            raise ValueError(
+                f"{folder} has files of the names that the parts of your pairs would get, and no run that they are "
+                f"of: {', '.join(others)}; choose another folder with --output, or move them"
+            )
+        if others and resume and (folder / "checkpoints").exists():
+            raise ValueError(
+                f"{folder} holds a run on other pairs ({', '.join(others)}): choose another folder with --output, "
+                "or start anew with --no-resume, which deletes that run"
+            )
         for path in written:
             path.replace(folder / path.name)
+
+
+def _write_pairs(path: Path, pairs: "Iterable[Pair]") -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as stream:
+        for pair in pairs:
+            stream.write("\t".join(column for column in pair if column is not None) + "\n")
 
 
 def _same(path: Path, folder: Path) -> bool:
@@ -187,11 +206,29 @@ def _tell_tokenizers(config: "ModelConfig") -> None:
         )
 
 
-def _report(model: "Seq2Seq", test: "Iterable[Pair]", folder: Path, name: str) -> None:
+def _fitting(model: "Seq2Seq", test: "Iterable[Pair]") -> "list[Pair]":
+    """Return the test pairs, where labels are compared without those that have none to compare, and say how many."""
+    from keras_s2s.training.selection import fits
+
+    pairs = list(test)
+    if not model.search.match_length:
+        return pairs
+    tokenizers = model.source_tokenizer, model.target_tokenizer
+    fitting = [pair for pair in pairs if fits(pair, *tokenizers, model.config, labels=True)]
+    if left_out := len(pairs) - len(fitting):
+        err.print(
+            f"{left_out:,} of {len(pairs):,} test pairs are longer than the model's limits, or have sides of different "
+            "lengths, and take no part in the evaluation",
+            highlight=False,
+            soft_wrap=True,
+        )
+    return fitting
+
+
+def _report(model: "Seq2Seq", test: "Sequence[Pair]", folder: Path, name: str) -> None:
     """Evaluate on the test split; print and keep the figures; show some translations."""
     from keras_s2s.evaluation.report import describe_search, evaluate, usual_measure
 
-    test = list(test)
     result = evaluate(
         model,
         test,

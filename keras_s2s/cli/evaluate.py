@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from keras_s2s.cli import json_file
 from keras_s2s.cli.argument_names import OF_EVALUATE, named_as_typed
 from keras_s2s.cli.console import out, progress_bar
 from keras_s2s.cli.model_option import open_model
@@ -32,7 +33,7 @@ def evaluate(
     group_references: Annotated[
         bool, typer.Option(help="Several targets of one source are several right answers.")
     ] = False,
-    batch_size: Annotated[int, typer.Option(min=1, help="Sentences translated together.")] = 256,
+    batch_size: Annotated[int, typer.Option(min=1, help="Sentences handed over at a time.")] = 256,
     folder: DataFolder = None,
     format: Format = None,
     columns: Columns = None,
@@ -41,6 +42,7 @@ def evaluate(
     options: dict[str, Any],
 ) -> None:
     """Translate a data set and print how good the answers are: as translations, by labels or by wrong tokens."""
+    json_file.require_folder(json)
     with named_as_typed(OF_EVALUATE):
         pairs = read_part(data, split, folder, format, columns, max_bad_share, limit)
     loaded = open_model(model)
@@ -58,10 +60,7 @@ def evaluate(
             group_references=group_references,
             progress=lambda done: bar.advance(bar.task_ids[0], done),
         )
-    if json is not None and str(json) == "-":
-        typer.echo(result.to_json())
-        return
-    if json is not None:
-        json.write_text(result.to_json() + "\n", encoding="utf-8")
-    out.print(result.table())
-    out.print(result.signature, markup=False, highlight=False, soft_wrap=True)
+    if not json_file.on_stdout(json):
+        out.print(result.table())
+        out.print(result.signature, markup=False, highlight=False, soft_wrap=True)
+    json_file.write(json, result.to_json())

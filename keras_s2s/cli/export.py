@@ -79,7 +79,10 @@ def tflite(
     file: Annotated[Path, typer.Argument(help="The .tflite file; one that exists is replaced.")],
     quantize: Annotated[
         Literal["float16", "int8"] | None,
-        typer.Option(help="Smaller weights: float16 halves the file, int8 quarters it and changes some answers."),
+        typer.Option(
+            help="Smaller weights: float16 nearly halves the file, int8 leaves a quarter to two fifths; both can "
+            "change answers."
+        ),
     ] = None,
     samples: Samples = None,
     *,

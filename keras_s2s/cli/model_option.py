@@ -59,7 +59,7 @@ def open_model(path: Path) -> "Seq2Seq":
     with err.status(f"loading {path}"):
         with quiet_import():
             from keras_s2s.seq2seq import load
-        return load(path)
+        return load(path, compile=False)  # no command that takes a model trains it
 
 
 def on_device(path: Path) -> bool:

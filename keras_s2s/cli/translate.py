@@ -103,10 +103,10 @@ def _by_keras(loaded: "Seq2Seq", n_best: int | None, options: dict[str, Any]) ->
         nonlocal answered
         place, answered = answered, answered + len(batch)
         if n_best is None:
-            return iter(loaded.translate(batch, search, place=place))
+            return iter(loaded.translate(batch, search, batch_size=len(batch), place=place))
         # A greedy search has one answer: a beam of N has more.
         chosen = replace(search, method="beam") if search.method == "greedy" else search
-        return map(_format_n_best, loaded.n_best(batch, n_best, chosen, place=place))
+        return map(_format_n_best, loaded.n_best(batch, n_best, chosen, batch_size=len(batch), place=place))
 
     return answer
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from keras_s2s.cli import json_file
 from keras_s2s.cli.argument_names import OF_VERIFY, named_as_typed
 from keras_s2s.cli.console import err, out, progress_bar, quiet_import
 from keras_s2s.cli.model_option import open_model
@@ -56,6 +57,7 @@ def verify(
     """
     if texts and pairs:
         raise ValueError("--texts and --pairs exclude each other: give one of them")
+    json_file.require_folder(json)
     sources, references = _read(texts, pairs, split, folder)
     loaded = open_model(model)
     search = choose_search(loaded.search, **options)
@@ -80,7 +82,9 @@ def verify(
             progress_bar(name, len(export.searches) * len(chosen)) as bar,
         ):
             comparisons += verification.compare(export, partial(bar.advance, bar.task_ids[0]))
-    _show(comparisons, json)
+    if not json_file.on_stdout(json):
+        _show(comparisons)
+    json_file.write(json, json_format.dumps([c.to_dict() for c in comparisons], indent=2, ensure_ascii=False))
     if faults := sum(comparison.faults for comparison in comparisons):
         raise ValueError(f"{faults} answers of exports that are not quantised differ, and are no ties")
 
@@ -106,13 +110,7 @@ def _read(
     return None, None
 
 
-def _show(comparisons: "Sequence[Comparison]", json: Path | None) -> None:
-    document = json_format.dumps([c.to_dict() for c in comparisons], indent=2, ensure_ascii=False)
-    if json is not None and str(json) == "-":
-        typer.echo(document)
-        return
-    if json is not None:
-        json.write_text(document + "\n", encoding="utf-8")
+def _show(comparisons: "Sequence[Comparison]") -> None:
     table = Table(title="Beside the model")
     table.add_column("export", overflow="fold")
     for name in ("weights", "search", "same", "share", "differences", "BLEU"):

@@ -182,7 +182,7 @@ class _Rows:
 
 def _chunks(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
     iterator = iter(pairs)
-    while chunk := list(islice(iterator, _CHUNK)):
+    while chunk := [Pair(*pair) for pair in islice(iterator, _CHUNK)]:  # plain tuples are welcome too
         yield chunk
 
 

@@ -7,7 +7,7 @@ Sources that differ in case, punctuation or spacing only go together.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -154,6 +154,8 @@ def split_pairs(
     """
     if iter(pairs) is pairs:
         raise TypeError("split_pairs reads its pairs more than once: pass a list or a Corpus, not a generator.")
+    if isinstance(pairs, Sequence):
+        pairs = [Pair(*pair) for pair in pairs]  # plain tuples are welcome too
     _check_size("valid", valid)
     _check_size("test", test)
     hash_key = stable_hash(seed)

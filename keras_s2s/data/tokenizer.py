@@ -35,6 +35,7 @@ class TooFewPiecesError(ValueError):
     """The training text has fewer pieces than the vocabulary that was asked for.
 
     Attributes:
+        asked: What was asked for.
         most: The largest vocabulary that the text has pieces for.
     """
 
@@ -43,7 +44,12 @@ class TooFewPiecesError(ValueError):
         super().__init__(
             f"{asked} is more than the training text has pieces for: set it to at most {most}, or bring more text"
         )
+        self.asked = asked
         self.most = most
+
+    def __reduce__(self) -> Any:
+        """Survive the way out of a process of a pool."""
+        return TooFewPiecesError, (self.asked, self.most)
 
 
 class Tokenizer:

@@ -41,8 +41,14 @@ def search_all(
 
     Yields:
         For each row, in any order: its index and its hypotheses as (ids without padding, log-probability).
+
+    Raises:
+        ValueError: `batch_size` is less than 1, or the model's training has diverged.
     """
-    run = _compiled(model, replace(config, seed=0))
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}: expected at least 1")
+    vocabularies = tuple(weights[f"{side}_embedding/embeddings"].shape[0] for side in ("encoder", "decoder"))
+    run = _compiled(model, replace(config, seed=0), vocabularies)
     weights = {name: ops.convert_to_tensor(array) for name, array in weights.items()}
     by_length = sorted(range(len(rows)), key=lambda i: len(rows[i]))
     for begin in range(0, len(rows), batch_size):
@@ -72,7 +78,13 @@ def _noise(places: Sequence[int], model: ModelConfig, config: SearchConfig) -> n
 
 
 @lru_cache(maxsize=32)
-def _compiled(model: ModelConfig, config: SearchConfig) -> Callable[..., Outputs]:
+def _compiled(model: ModelConfig, config: SearchConfig, vocabularies: tuple[int, ...]) -> Callable[..., Outputs]:
+    """Return the search as the back end compiles it.
+
+    Models of one configuration differ in their vocabularies, whose sizes a configuration only bounds. One graph for
+    several would have them unknown, which the searches need to know.
+    """
+
     def run(weights: Weights, source: Any, length: Any, noise: Any, prefix: Any) -> Outputs:
         return search(weights, source, length, model, config, noise, prefix)
 
@@ -94,7 +106,7 @@ def _as_lists(outputs: Outputs) -> Iterator[list[tuple[list[int], float]]]:
     if np.isnan(log_probs).any():
         raise ValueError(
             "the model's probabilities are not numbers (NaN): its training has diverged; go back to an earlier "
-            "checkpoint and train with a lower learning rate, or with the gradient's norm bounded (clip_norm)"
+            "checkpoint, or train in another folder with a lower learning rate or a bound on the gradient (clip_norm)"
         )
     for rows, scores in zip(tokens, log_probs, strict=True):
         yield [

@@ -7,6 +7,7 @@ import functools
 import json
 import os
 import shutil
+import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
@@ -160,6 +161,11 @@ class WebServer(ThreadingHTTPServer):
                 f"port {port} of {HOST} cannot be used ({error.strerror}): choose another with --port"
             ) from error
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing where the browser has gone away: a page that is closed ends its downloads so."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
     @property
     def url(self) -> str:
         """Where the page is."""
@@ -205,7 +211,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(HTTPStatus.NOT_FOUND)
             return
         with stream:
-            self._send_head(file.suffix, file.stat().st_size, forever=path.startswith("/assets/"))
+            # The size of what is open: an export may take its place by now.
+            self._send_head(file.suffix, os.fstat(stream.fileno()).st_size, forever=path.startswith("/assets/"))
             if self.command == "GET":
                 shutil.copyfileobj(stream, self.wfile)
 

@@ -1,6 +1,7 @@
 """Translate pairs and say how good the outputs are, with what it takes to get the figures again."""
 
 import hashlib
+import inspect
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -262,9 +263,11 @@ def _translate(
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}: expected at least 1.")
     outputs: list[str] = []
+    # What a Seq2Seq draws for a text goes by its place among all, which no batch tells.
+    draws = "place" in inspect.signature(translator.translate).parameters
     for start in range(0, len(sources), batch_size):
         batch = sources[start : start + batch_size]
-        answers = translator.translate(batch)
+        answers = translator.translate(batch, **({"place": start} if draws else {}))
         if len(answers) != len(batch):
             raise ValueError(f"the translator gave {len(answers)} answers to {len(batch)} texts: expected one each.")
         outputs += answers

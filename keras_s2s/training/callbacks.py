@@ -45,7 +45,7 @@ class ValidationFigure(keras.callbacks.Callback):
         """Hold the pairs."""
         super().__init__()
         self._figure = figure
-        self._pairs = pairs
+        self._pairs = [Pair(*pair) for pair in pairs]  # plain tuples are welcome too
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Translate and score."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from keras_s2s.config import RunConfig
+from keras_s2s.config import ModelConfig, RunConfig
 from keras_s2s.data.corpus import Pair
 from keras_s2s.data.tokenizer import Tokenizer
 from keras_s2s.evaluation.labels import score_labels
@@ -62,6 +62,21 @@ FIGURES = {
 """By the value of `TrainingConfig.select_by`."""
 
 
+def fits(pair: Pair, source: Tokenizer, target: Tokenizer, config: ModelConfig, *, labels: bool) -> bool:
+    """Return whether an output for a pair can be right: it is within the model's limits, and labels are as many.
+
+    Args:
+        pair: The pair.
+        source: The tokeniser of its source.
+        target: The tokeniser of its target.
+        config: The model's.
+        labels: The target has a label for each token of the source.
+    """
+    (read,), (written,) = source.encode([pair.source]), target.encode([pair.target])
+    within = len(read) <= config.max_source_length and len(written) <= config.max_target_length
+    return within and (not labels or len(read) == len(written))
+
+
 def validation_pairs(pairs: Iterable[Pair], source: Tokenizer, target: Tokenizer, config: RunConfig) -> list[Pair]:
     """Return the first validation pairs that can be decoded and scored, `bleu_sentences` of them.
 
@@ -72,17 +87,15 @@ def validation_pairs(pairs: Iterable[Pair], source: Tokenizer, target: Tokenizer
         ValueError: None is left.
     """
     left_out = 0
+    labels = config.training.select_by == "accuracy"
 
-    def fits(pair: Pair) -> bool:
+    def chosen(pair: Pair) -> bool:
         nonlocal left_out
-        (read,), (written,) = source.encode([pair.source]), target.encode([pair.target])
-        fit = len(read) <= config.model.max_source_length and len(written) <= config.model.max_target_length
-        if config.training.select_by == "accuracy":
-            fit = fit and len(read) == len(written)
+        fit = fits(pair, source, target, config.model, labels=labels)
         left_out += not fit
         return fit
 
-    found = list(islice(filter(fits, pairs), config.training.bleu_sentences))
+    found = list(islice(filter(chosen, pairs), config.training.bleu_sentences))
     if not found:
         raise ValueError(
             f"no validation pair to select by {config.training.select_by}: of {left_out:,}, all are longer than "

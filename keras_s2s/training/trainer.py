@@ -1,6 +1,7 @@
 """A whole training run from a configuration, which can be killed at any moment and started again."""
 
 import csv
+import fcntl
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,28 +48,48 @@ def train(
         console: Where to print; left out, standard error.
 
     Raises:
-        ValueError: The folder holds a run with another configuration or on other data, or the data does not fit the
-            configuration.
+        ValueError: The folder holds a run with another configuration or on other data, or files that are no run's;
+            another process trains in it; or the data does not fit the configuration.
         OSError: A file cannot be read or written.
     """
     folder = Path(folder)
     splits = open_splits(config.data, data_folder)
     origin = identity(config.data, data_folder)
-    _prepare_folder(folder, config, origin, resume)
-    with _back_end(config.training):
-        _Run(config, folder, console or Console(stderr=True)).fit(splits, origin)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone_in(folder):
+        _prepare_folder(folder, config, origin, resume)
+        with _back_end(config.training):
+            _Run(config, folder, console or Console(stderr=True)).fit(splits, origin)
     return load(folder / "model.keras")  # in the precision of every later load
 
 
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other trainings out of a run's folder, until this one ends or dies.
+
+    Raises:
+        ValueError: One is in it.
+    """
+    with (folder / ".lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(
+                f"another process trains in {folder} now: wait for it, end it, or choose another folder"
+            ) from None
+        yield
+
+
 def _prepare_folder(folder: Path, config: RunConfig, origin: str, resume: bool) -> None:
-    """Make the folder, or check that the run in it is this one, on the same data."""
+    """Check that the run in the folder, if there is one, is this one, on the same data; or delete it."""
     saved, data = folder / "config.toml", folder / "data.json"
+    ours = data.exists()
     if not resume:
         _require_run(folder)
-        for part in ("checkpoints", "ids", "tensorboard"):
-            shutil.rmtree(folder / part, ignore_errors=True)
-        for file in ("config.toml", "data.json", "source.model", "target.model", "log.csv", "evaluation.json"):
-            (folder / file).unlink(missing_ok=True)
+        for name in _FOLDERS:
+            shutil.rmtree(folder / name, ignore_errors=True)
+        for name in _FILES:
+            (folder / name).unlink(missing_ok=True)
     elif saved.exists() and (folder / "checkpoints").exists() and load_config(saved) != config:
         raise ValueError(
             f"{folder} holds a run with another configuration ({saved}): choose another folder, set the same "
@@ -80,23 +101,38 @@ def _prepare_folder(folder: Path, config: RunConfig, origin: str, resume: bool) 
             "Put the data back, choose another folder, or start anew with resume=False (--no-resume), which deletes "
             "that run"
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    for path, text in ((saved, dump_config(config)), (data, origin)):
-        with replacing(path) as unfinished:
-            unfinished.write_text(text, encoding="utf-8")
+    if not ours and saved.exists() and load_config(saved) != config:
+        raise ValueError(
+            f"{saved} is of no run and says something else than the configuration of this one, which would take its "
+            "place: choose another folder, or move it"
+        )
+    if not saved.exists() or load_config(saved) != config:  # else it may be the user's, with comments
+        _write(saved, dump_config(config))
+    _write(data, origin)
+
+
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
+
+
+_FOLDERS = ("checkpoints", "ids", "tensorboard")
+_FILES = ("data.json", "source.model", "target.model", "log.csv", "evaluation.json")
+"""What a run leaves beside its configuration and its model, and `resume=False` deletes."""
 
 
 def _require_run(folder: Path) -> None:
     """Check that what is to be deleted was written by `train`.
 
     Raises:
-        ValueError: There are checkpoints, but not the files that say of which run they are.
+        ValueError: There is something of these names, but not the files that say of which run it is.
     """
+    there = [name for name in (*_FOLDERS, *_FILES) if (folder / name).exists()]
     missing = [name for name in ("config.toml", "data.json") if not (folder / name).is_file()]
-    if missing and (folder / "checkpoints").exists():
+    if there and missing:
         raise ValueError(
-            f"{folder} has checkpoints but no {' and no '.join(missing)}, so that they may not be ours to delete: "
-            "choose another folder, or remove them yourself"
+            f"{folder} has {', '.join(there)} but no {' and no '.join(missing)}, so that they may not be ours to "
+            "delete: choose another folder, or remove them yourself"
         )
 
 
@@ -136,6 +172,9 @@ class _Run:
             self._print(report)
         if epochs := self.checkpoints.epochs():
             model, progress = self.checkpoints.load(epochs[-1]), self.checkpoints.progress(epochs[-1])
+            if self._finished(progress):
+                self._print(f"finished before, after epoch {progress.epoch}: {self.folder / 'model.keras'}")
+                return
             self._print(f"going on after epoch {progress.epoch} of {self.settings.epochs}")
         else:
             model, progress = Seq2Seq(self.config.model, source, target, search=self.config.search), Progress()
@@ -207,6 +246,13 @@ class _Run:
         if settings.tensorboard and keras.backend.backend() == "tensorflow":
             callbacks.append(keras.callbacks.TensorBoard(self.folder / "tensorboard"))
         return callbacks
+
+    def _finished(self, progress: Progress) -> bool:
+        """Whether the run has come to its end and left its model, which what was measured of it goes by."""
+        model, last = self.folder / "model.keras", self.checkpoints.path(progress.epoch) / "progress.json"
+        if progress.epoch < self.settings.epochs and not self._stopped_early(progress):
+            return False
+        return model.is_file() and model.stat().st_mtime_ns > last.stat().st_mtime_ns
 
     def _stopped_early(self, progress: Progress) -> bool:
         return 0 < self.settings.early_stopping <= progress.epochs_without_gain

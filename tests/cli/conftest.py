@@ -23,12 +23,12 @@ class FakeModel:
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
 
-    def translate(self, texts, search=None, *, place=0):
+    def translate(self, texts, search=None, *, batch_size=0, place=0):
         self.places.append(place)
         self.calls.append((list(texts), search))
         return [self.answers.get(text, text.upper()) for text in texts]
 
-    def n_best(self, texts, n=None, search=None, *, place=0):
+    def n_best(self, texts, n=None, search=None, *, batch_size=0, place=0):
         self.places.append(place)
         self.calls.append((list(texts), search))
         return [[Hypothesis(f"{t.upper()}{i}", (t,), -0.5 * i) for i in range(n or 4)] for t in texts]
@@ -51,6 +51,7 @@ def training(monkeypatch, model):
     def train(config, folder, *, resume, data_folder=None):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "model.keras").write_bytes(b"a model")
+        (folder / "data.json").write_text("of which data", encoding="utf-8")
         calls.append(SimpleNamespace(config=config, folder=folder, resume=resume, data_folder=data_folder))
         return model
 

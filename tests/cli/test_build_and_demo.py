@@ -7,7 +7,7 @@ import pytest
 from keras_s2s import Pair, read_pairs
 from keras_s2s.cli import build
 from keras_s2s.cli.main import run
-from keras_s2s.config import RunConfig, load_config
+from keras_s2s.config import RunConfig, SearchConfig, load_config
 from keras_s2s.data.tokenizer import Tokenizer
 from keras_s2s.whole_file import sha256_of
 
@@ -54,7 +54,10 @@ def test_building_again_writes_the_same_splits(invoke, training, pairs_file, tmp
     with pairs_file.open("a", encoding="utf-8") as stream:
         stream.writelines(f"new {i}\tnuevo {i}\n" for i in range(60))
     assert build_and_look()["train.tsv"] != first["train.tsv"]
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {*first, "evaluation.json", "model.keras"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        *first,
+        *("data.json", "evaluation.json", "model.keras"),
+    }
 
 
 def test_other_pairs_leave_a_run_as_it_is(invoke, fail, training, pairs_file, tmp_path):
@@ -116,6 +119,7 @@ def test_a_file_to_tune_on_is_kept_out_of_training(invoke, training, pairs_file,
         (("--set", "data.valid_size=70"), "Give a smaller --set data.valid_size=N and data.test_size=N"),
         (("--columns", "0,1,2,3"), "--columns (0, 1, 2, 3) with format"),
         (("--format", "xls"), "Unknown format 'xls'"),
+        (("--set", "search.method=sample"), "search.method: a sample cannot be exported"),
     ],
 )
 def test_wrong_settings_name_what_was_typed(fail, training, pairs_file, tmp_path, options, message):
@@ -146,11 +150,40 @@ def test_a_warning_names_the_option_too(training, tmp_path, monkeypatch, capsys)
 
 
 def test_masks_travel_along(tmp_path):
-    class Splits:
-        train = valid = test = (Pair("ab", "cd", "10"), Pair("e", "f"))
+    pairs = [Pair("ab", "cd", "10"), Pair("e", "f")]
+    build._write_parts({"valid.tsv": pairs}, tmp_path)
+    assert list(read_pairs(tmp_path / "valid.tsv")) == pairs
 
-    build._write_splits(Splits, tmp_path)
-    assert list(read_pairs(tmp_path / "valid.tsv")) == list(Splits.train)
+
+@pytest.mark.parametrize("resume", ["--resume", "--no-resume"])
+@pytest.mark.parametrize("name", ["train.tsv", "valid.tsv"])
+def test_files_that_are_no_runs_are_not_overwritten(fail, training, pairs_file, tmp_path, name, resume):
+    """Their own file, or gold beside it, where the folder of the data is named as that of the result."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    content = pairs_file.read_bytes()
+    (folder / name).write_bytes(content)
+    message, _ = fail("build", folder / name, "-o", folder, resume)
+    assert f"no run that they are of: {name}; choose another folder with --output" in message
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {name: content}
+    assert not training
+
+
+def test_further_files_are_read_as_the_first_is(invoke, training, pairs_file, tmp_path):
+    also, folder = tmp_path / "more.tsv", tmp_path / "out"
+    also.write_text("más\tmore\n", encoding="utf-8")
+    invoke("build", pairs_file, "-o", folder, "--columns", "1,0", "--set", f'data.also=["{also}"]')
+    assert training[0].config.data.also == (str(folder / "also-1.tsv"),)
+    assert list(read_pairs(folder / "also-1.tsv")) == [Pair("more", "más")]
+
+
+def test_what_cannot_be_scored_takes_no_part(make_model, capsys):
+    model = make_model(max_source_length=4)
+    pairs = [Pair("let's go now", "vamos ir ir"), Pair("to go", "ir"), Pair("to go to go", "ir ir ir ir")]
+    assert build._fitting(model, pairs) == pairs
+    model.search = SearchConfig(match_length=True)
+    assert build._fitting(model, pairs) == pairs[:1]
+    assert "2 of 3 test pairs are longer" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("count", [6, 60])

@@ -136,3 +136,14 @@ def test_a_wrong_split(fail, model):
 
 def test_a_missing_model(fail, file, tmp_path):
     assert fail("evaluate", tmp_path / "x.keras", file)[0] == f"{tmp_path / 'x.keras'}: no such model file"
+
+
+def test_a_place_that_is_not_there_is_said_first(fail, model, file, tmp_path):
+    line, _ = fail("evaluate", "any.keras", file, "--json", tmp_path / "none" / "figures.json")
+    assert "there is no folder" in line
+    assert not model.calls
+
+
+def test_draws_go_by_the_place_among_all(invoke, model, file):
+    invoke("evaluate", "any.keras", file, "--batch-size", 1)
+    assert model.places == [0, 1]

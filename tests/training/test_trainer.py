@@ -85,7 +85,7 @@ def test_what_a_run_leaves(config, tmp_path):
     model, printed = run(with_training(config, tensorboard=True), folder)
     left = {path.name for path in folder.iterdir()}
     assert left == {
-        *("config.toml", "data.json", "source.model", "target.model"),
+        *(".lock", "config.toml", "data.json", "source.model", "target.model"),
         *("ids", "checkpoints", "log.csv", "tensorboard", "model.keras"),
     }
     assert same(weights_of(folder / "model.keras"), model.get_weights())
@@ -186,6 +186,13 @@ def test_a_run_killed_before_its_first_checkpoint(config, tmp_path, moment):
 
 def test_a_finished_run_started_again_only_answers(config, tmp_path):
     first, _ = run(config, tmp_path / "run")
+    saved = (tmp_path / "run" / "model.keras").read_bytes()
+    again, printed = run(config, tmp_path / "run")
+    assert same(first.get_weights(), again.get_weights())
+    assert "finished before, after epoch 3" in printed
+    assert "tokens/s" not in printed
+    assert (tmp_path / "run" / "model.keras").read_bytes() == saved  # its hash is what evaluations know it by
+    (tmp_path / "run" / "model.keras").unlink()
     again, printed = run(config, tmp_path / "run")
     assert same(first.get_weights(), again.get_weights())
     assert "tokens/s" not in printed
@@ -315,7 +322,47 @@ def test_checkpoints_that_are_not_a_runs_are_not_deleted(config, tmp_path):
     (folder / "config.toml").write_text("mine = true", encoding="utf-8")
     with pytest.raises(ValueError, match=r"has checkpoints but no data\.json.*remove them yourself"):
         run(config, folder, resume=False)
-    assert {path.name for path in folder.iterdir()} == {"checkpoints", "config.toml"}
+    assert {path.name for path in folder.iterdir()} == {".lock", "checkpoints", "config.toml"}
+
+
+@pytest.mark.parametrize("name", ["tensorboard", "log.csv", "source.model"])
+def test_files_of_no_run_are_not_deleted(config, tmp_path, name):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / name).mkdir() if name == "tensorboard" else (folder / name).touch()
+    with pytest.raises(ValueError, match=f"has {name} but no config.toml and no data.json"):
+        run(config, folder, resume=False)
+    assert (folder / name).exists()
+
+
+def test_a_configuration_in_the_folder_keeps_its_comments(config, tmp_path):
+    config, path = with_training(config, epochs=1), tmp_path / "run" / "config.toml"
+    path.parent.mkdir()
+    written = "# mine\n" + dump_config(config)
+    path.write_text(written, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"config\.toml is of no run and says something else"):
+        run(with_training(config, seed=5), path.parent)
+    run(config, path.parent)
+    assert path.read_text(encoding="utf-8") == written
+
+
+def test_two_trainings_in_one_folder(config, tmp_path):
+    code = f"""
+import sys
+from pathlib import Path
+from keras_s2s.training.trainer import _alone_in
+with _alone_in(Path({str(tmp_path)!r})):
+    print("in", flush=True)
+    sys.stdin.read()
+"""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", code], **pipes) as first:
+        assert first.stdout.readline() == "in\n"
+        with pytest.raises(ValueError, match="another process trains in"):
+            run(config, tmp_path)
+        first.communicate("")
+    assert first.returncode == 0
+    run(with_training(config, epochs=1), tmp_path)
 
 
 def test_the_bar_goes_when_training_is_interrupted():

@@ -3,7 +3,9 @@
 import http.client
 import json
 import shutil
+import socket
 import threading
+import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
@@ -241,3 +243,14 @@ def test_the_command_opens_nothing(opened, folder):
 def test_the_command_without_models(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no \.tflite file in it"):
         CliRunner().invoke(app, ["web", str(tmp_path)], catch_exceptions=False)
+
+
+def test_a_page_that_is_closed_makes_no_noise(page, tmp_path, write_model, capfd):
+    write_model(tmp_path / "big.tflite", "x" * 20_000_000)
+    with serving(page, find_models([tmp_path / "big.tflite"])) as server:
+        with socket.create_connection(("127.0.0.1", server.server_port)) as browser:
+            browser.sendall(b"GET /models/big.tflite HTTP/1.1\r\nHost: x\r\n\r\n")
+            browser.recv(100)
+        assert get(server, "/")[1] == b"<h1>page</h1>"
+        time.sleep(0.2)
+    assert "Traceback" not in capfd.readouterr().err

@@ -1,6 +1,7 @@
 """What goes wrong between a client and a served model. Imports nothing heavy."""
 
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 HINTS: Final = {
     "UNAVAILABLE": "check that the server runs there, that the port is the one for this client (gRPC and REST have one "
@@ -36,3 +37,7 @@ class ServingError(OSError):
         self.model = model
         hint = f"; {HINTS[code]}" if code in HINTS else ""
         super().__init__(f"{target}, model {model}: {code}: {self.message}{hint}")
+
+    def __reduce__(self) -> Any:
+        """Survive the way out of a process of a pool."""
+        return partial(ServingError, target=self.target, model=self.model), (self.code, self.message)

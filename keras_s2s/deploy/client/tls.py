@@ -48,6 +48,9 @@ class TLS:
         Raises:
             OSError: A file cannot be read, or is not in the PEM format.
         """
+        for file in (self.roots, self.certificate, self.key):
+            if file is not None:
+                Path(file).read_bytes()  # whose error names the file, as ssl's does not
         context = ssl.create_default_context(cafile=self.roots)
         if self.certificate is not None:
             context.load_cert_chain(self.certificate, self.key)

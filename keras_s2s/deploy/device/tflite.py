@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras_s2s.config import SearchConfig
 from keras_s2s.decoding.inference import inference_weights
 from keras_s2s.deploy.agreement import agreement, require_agreement, sample_texts
-from keras_s2s.deploy.backend import require_tensorflow
+from keras_s2s.deploy.backend import require_tensorflow, save_module
 from keras_s2s.deploy.device.beside import VECTORS, beside, move_set
 from keras_s2s.deploy.device.calibration import input_moments
 from keras_s2s.deploy.device.description import describe
@@ -48,7 +48,8 @@ def export_tflite(
     Args:
         model: The model.
         path: The file, replaced if there is one, with what stands beside it; its folder is made where it is missing.
-        quantize: How weights are stored: as they are, in float16 (half the size), or in int8 (a quarter).
+        quantize: How weights are stored: as they are, in float16 (a little over half the size), or in int8 (a
+            quarter to two fifths).
         search: The search of plain answers, and the width and length penalty of `beam`; left out, the model's own.
         samples: Texts to compare on; where they are few or none, random pieces join them.
         evaluation: How good the model is, for the manifest: what `Evaluation.to_dict` returns.
@@ -111,7 +112,7 @@ def _convert(module: MobileModule, folder: Path, quantize: Quantize | None) -> b
         ValueError: The model has an operator that LiteRT lacks.
     """
     signatures = module.signatures()
-    tf.saved_model.save(module, str(folder), signatures=signatures)
+    save_module(module, folder, signatures)
     converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=list(signatures))
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if quantize is not None:

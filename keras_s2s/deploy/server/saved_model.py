@@ -9,11 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
-
 from keras_s2s.config import SearchConfig
 from keras_s2s.deploy.agreement import require_agreement, sample_texts
-from keras_s2s.deploy.backend import require_tensorflow
+from keras_s2s.deploy.backend import require_tensorflow, save_module
 from keras_s2s.deploy.export_search import ExportSearch, choose_searches
 from keras_s2s.deploy.model_card import JSON_NAME, MARKDOWN_NAME, model_card, require_facts, write_card
 from keras_s2s.deploy.server.serving_module import ServingModule
@@ -88,7 +86,7 @@ def export_saved_model(
         unfinished = Path(elsewhere) / str(version)
         module = ServingModule(model, searches, max_batch)
         signatures = module.signatures()
-        tf.saved_model.save(module, str(unfinished), signatures=signatures)
+        save_module(module, unfinished, signatures)
         write_warmup(unfinished, texts, signatures["decode_step"].structured_input_signature[1], max_batch)
         _verify(model, unfinished, texts, searches, max_batch)
         export = {

@@ -1,6 +1,7 @@
 """All three clients, over gRPC, over asyncio's gRPC and over REST, against servers that follow a script."""
 
 import asyncio
+import pickle
 import threading
 import time
 
@@ -260,3 +261,9 @@ def test_they_are_translators(connect):
 def test_arguments_are_checked(connect, options, message):
     with pytest.raises(ValueError, match=message):
         connect("localhost:1", **options)
+
+
+def test_an_error_comes_out_of_a_process():
+    error = ServingError("NOT_FOUND", "no such model", target="localhost:8500", model="en_es")
+    again = pickle.loads(pickle.dumps(error))
+    assert (str(again), again.code, again.model) == (str(error), "NOT_FOUND", "en_es")

@@ -63,5 +63,7 @@ def test_a_certificate_needs_its_key(authority):
 
 
 def test_missing_files_are_named(connect, authority, tmp_path):
-    with pytest.raises(OSError, match="No such file"):
+    with pytest.raises(OSError, match=r"No such file.*none\.pem"):
         connect("localhost:1", tls=TLS(tmp_path / "none.pem"))
+    with pytest.raises(OSError, match=r"No such file.*none\.key"):
+        connect("localhost:1", tls=TLS(None, authority / "client.pem", tmp_path / "none.key"))
