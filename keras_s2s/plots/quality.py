@@ -32,7 +32,6 @@ def quality_by_length(evaluations: Evaluation | Mapping[str, Evaluation], *, the
             bleu = [bucket.bleu for bucket in evaluation.bleu_by_length]
             bars = axes.bar(places + (i - (len(named) - 1) / 2) * width, bleu, width * 0.92, label=name)
             axes.bar_label(bars, fmt="%.1f", fontsize=8, padding=2)
-        counted = [f"{label}\n{count:,} sentence{'s' * (count != 1)}" for label, count in buckets]
         counted = [f"{label}\n{count:,} sentence{'' if count == 1 else 's'}" for label, count in buckets]
         axes.set_xticks(places, counted, fontsize=8.5)
         axes.tick_params(axis="x", length=0)

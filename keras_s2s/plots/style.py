@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
-from matplotlib.textpath import TextPath
+from matplotlib.textpath import text_to_path
 
 Theme = Literal["light", "dark"]
 FONT = "DejaVu Sans"
@@ -121,8 +121,8 @@ def heat_map(
 
 def inches(text: str, size: float) -> float:
     """Return how wide a text is, of one line or more, that is written in letters of a size in points."""
-    letters = FontProperties(family=FONT)
-    return max(float(TextPath((0, 0), line, size, prop=letters).get_extents().width) for line in text.split("\n")) / 72
+    letters = FontProperties(family=FONT, size=size)
+    return max(text_to_path.get_text_width_height_descent(line, letters, False)[0] for line in text.split("\n")) / 72
 
 
 def show_piece(piece: str) -> str:

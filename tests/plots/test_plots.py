@@ -105,6 +105,11 @@ def test_context_vectors_tell_texts_apart(plain):
     assert points.mean(axis=0) == pytest.approx([0, 0], abs=1e-6)
 
 
+def test_texts_of_no_letters_have_a_place_too(plain):
+    texts = ["", " ", "\u200b", "let's go"]
+    assert [text.get_text() for text in plots.context_vectors(plain, texts).axes[0].texts] == texts
+
+
 def test_curves_from_a_run(tmp_path):
     (tmp_path / "log.csv").write_text("epoch,loss,val_loss\n1,4.0,4.1\n2,3.0,\n")
     figure = plots.training_curves(tmp_path)
