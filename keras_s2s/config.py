@@ -33,12 +33,15 @@ class TokenizerConfig:
         character_coverage: Share of the training text's characters that get an id of their own; the rest becomes
             unknown, and is never written but by `SearchConfig.copy_unknown`; of a `word` tokeniser so does each word
             that holds such a character. Below 1 for scripts of thousands of characters, or noisy text.
+        split_digits: Let no piece of `unigram` have more than one digit, so that a number is copied digit by digit,
+            whether it was seen in training or not.
     """
 
     kind: Literal["unigram", "char", "word"] = "unigram"
     vocabulary_size: Annotated[int, Field(ge=4)] = 4000
     lowercase: bool = False
     character_coverage: Annotated[float, Field(gt=0, le=1)] = 1.0
+    split_digits: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -134,6 +137,8 @@ class DataConfig:
         test: A file of pairs to report on; left out, pairs are split off `train`.
         also: Further files of pairs to train on, each as often as it is named; what they share with `valid` or `test`
             is left out.
+        vary_names: Further training pairs, as a share of all, in which the names and numbers that stand alike on both
+            sides are replaced by made-up ones, from which a model learns to copy those that it never saw.
         valid_size: How many sources to split off for `valid` where no file is named.
         test_size: Likewise for `test`.
         split_by_target: Also keep every target in one split alone. Right for translation; wrong where targets
@@ -148,6 +153,7 @@ class DataConfig:
     valid: str | None = None
     test: str | None = None
     also: tuple[str, ...] = ()
+    vary_names: Annotated[float, Field(ge=0)] = 0.0
     valid_size: Count = 1000
     test_size: Count = 1000
     split_by_target: bool = True
@@ -168,6 +174,9 @@ class TrainingConfig:
     """How the model is fitted.
 
     Attributes:
+        start_from: A `.keras` file to go on from (fine-tuning), left out for fresh weights: the run has its weights and
+            tokenisers, its `[model]` and, where that is left out, its `[search]`. It wants a learning rate well below
+            the one that the file was trained with.
         epochs: Passes over the training data, or stretches of `steps_per_epoch` steps.
         steps_per_epoch: Steps between two evaluations and checkpoints; left out, one pass over the data.
         batch_tokens: Upper bound of the tokens in a batch, padding included: of its targets or its sources, whichever
@@ -199,6 +208,7 @@ class TrainingConfig:
         tensorboard: Write TensorBoard logs into the run's folder.
     """
 
+    start_from: str | None = None
     epochs: Count = 15
     steps_per_epoch: Count | None = None
     batch_tokens: Count = 3000

@@ -16,6 +16,7 @@ from keras_s2s.decoding import alignment, scoring
 from keras_s2s.decoding.inference import inference_weights
 from keras_s2s.decoding.runtime import search_all
 from keras_s2s.decoding.search import require_fitting
+from keras_s2s.kept_memory import kept_memory
 from keras_s2s.model.losses import Perplexity, SmoothedCrossentropy, TokenAccuracy
 from keras_s2s.model.network import build_network
 from keras_s2s.text_ids import prefix_ids, source_ids, source_surfaces, target_ids
@@ -94,6 +95,11 @@ class Seq2Seq(keras.Model):
             weighted_metrics=[TokenAccuracy(), Perplexity()] if weighted_metrics is None else weighted_metrics,
             **options,
         )
+
+    def fit(self, *arguments: Any, **options: Any) -> keras.callbacks.History:
+        """Train: `keras.Model.fit`, with memory kept from step to step."""
+        with kept_memory():
+            return super().fit(*arguments, **options)
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """Return the arguments of `compile`, defaults filled in."""

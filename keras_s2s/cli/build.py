@@ -14,7 +14,7 @@ from keras_s2s.cli.argument_names import OF_BUILD, named_as_typed
 from keras_s2s.cli.console import err, out, quiet_import
 from keras_s2s.cli.export import export_all
 from keras_s2s.cli.pair_files import Columns, Format, parse_columns, print_left_out
-from keras_s2s.cli.train import Settings, parse_settings
+from keras_s2s.cli.train import Settings, StartFrom, parse_settings
 from keras_s2s.whole_file import replacing
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def build(
         typer.Option("--output", "-o", help="Folder of the result; left out: runs/<name of FILE>."),
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="The same as --set training.epochs=N.")] = None,
+    start_from: StartFrom = None,
     split_by_target: Annotated[
         bool | None,
         typer.Option(
@@ -58,6 +59,7 @@ def build(
     """
     options = {
         "training.epochs": epochs,
+        "training.start_from": start_from,
         "data.split_by_target": split_by_target,
         "data.columns": parse_columns(columns),
     }
@@ -85,7 +87,9 @@ def _parse(given: dict[str, Any], file: Path) -> "RunConfig":
     """Return the configuration with the settings that were given, the file as its data.
 
     Raises:
-        ValueError: A setting is unknown, has no fitting value, or names other data.
+        FileNotFoundError: The model to start from is not there.
+        ValueError: A setting is unknown, has no fitting value, or names other data, or the model to start from does
+            not fit.
     """
     from keras_s2s.config import RunConfig, from_dict, override
 
@@ -96,6 +100,10 @@ def _parse(given: dict[str, Any], file: Path) -> "RunConfig":
                 "in [data] name each setting, as in --set data.valid_size=500"
             )
     config = from_dict(RunConfig, override({}, {"data.train": str(file)} | given, origin="--set"), origin="--set")
+    if config.training.start_from is not None:
+        with quiet_import():
+            from keras_s2s.training.start import take_over
+        config, _ = take_over(config)
     if config.search.method == "sample":
         raise ValueError(
             "search.method: a sample cannot be exported, which build does; set beam or greedy. `keras-s2s translate "
@@ -129,7 +137,9 @@ def _read_and_split(
         _write_parts(parts, folder, resume)
         train, valid, test, *also = (str(folder / name) for name in parts)
         written = replace(data, train=train, valid=valid, test=test, also=tuple(also), columns=None)
-        config = _fit_vocabularies(replace(config, data=written), given)
+        config = replace(config, data=written)
+        if config.training.start_from is None:
+            config = _fit_vocabularies(config, given)
     out.print(str(corpus.report), markup=False, highlight=False, soft_wrap=True)
     print_left_out((splits.valid, splits.test), splits.report)
     _tell_tokenizers(config.model)

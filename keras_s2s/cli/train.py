@@ -15,6 +15,16 @@ Settings = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Replace a setting: --set training.epochs=3. Repeatable."),
 ]
 
+StartFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--start-from",
+        metavar="FILE",
+        help="Fine-tune the model of a .keras file; the same as --set training.start_from=FILE.",
+        show_default=False,
+    ),
+]
+
 
 def train(
     config: Annotated[Path, typer.Argument(help="A TOML file; `keras-s2s config` prints one to start from.")],
@@ -24,12 +34,14 @@ def train(
     ] = None,
     folder: DataFolder = None,
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint in the folder, if it has one.")] = True,
+    start_from: StartFrom = None,
     settings: Settings = None,
 ) -> None:
     """Train a model from a configuration file; checkpoints, logs and the best model are left in a folder."""
     from keras_s2s.config import load_config
 
-    run_config = load_config(config, parse_settings(settings))
+    given = {} if start_from is None else {"training.start_from": start_from}
+    run_config = load_config(config, parse_settings(settings) | given)
     output = output or Path("runs") / config.stem
 
     with quiet_import():

@@ -102,6 +102,7 @@ class Tokenizer:
                 vocab_size=config.vocabulary_size,
                 hard_vocab_limit=config.kind == "unigram",
                 character_coverage=config.character_coverage,
+                split_digits=config.split_digits,
                 normalization_rule_name="nmt_nfkc_cf" if config.lowercase else "nmt_nfkc",
                 # A spelling or a protein has no words, so that no space is put before it.
                 add_dummy_prefix=config.kind != "char",

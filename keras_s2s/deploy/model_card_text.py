@@ -35,9 +35,12 @@ def _data(card: Mapping[str, Any]) -> Iterator[str]:
         ("trained on", data.get("name", UNKNOWN)),
         *((key, data[key]) for key in ("description", "url") if key in data),
         *(("and on", file) for file in data.get("also", ())),
+        *(("starting from the model", data[key]) for key in ("start",) if key in data),
         ("licence of the data", data.get("licence", UNKNOWN)),
         ("to be named by whoever publishes the model", data.get("attribution", UNKNOWN)),
     )
+    if "start" in data:
+        yield "\nWhat the model that training started from has learned from counts too, with its licence: see its card."
     if "licence" not in data:
         yield "\nFind out the licence of the data before you publish this model."
 

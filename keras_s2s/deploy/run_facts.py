@@ -37,8 +37,11 @@ def run_facts(model: "Seq2Seq", file: Path) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     if (folder / CONFIG).is_file():
         config = load_config(folder / CONFIG)
+        training = to_dict(config.training)
         facts["data"] = _data(config.data)
-        facts["recipe"] = {"data": _without_folders(config.data), "training": to_dict(config.training)}
+        if config.training.start_from is not None:
+            facts["data"]["start"] = training["start_from"] = Path(config.training.start_from).name
+        facts["recipe"] = {"data": _without_folders(config.data), "training": training}
     if (folder / EVALUATION).is_file():
         evaluation = _read_evaluation(folder / EVALUATION)
         if evaluation.get("model_sha256") == sha256_of(file):

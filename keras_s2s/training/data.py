@@ -11,6 +11,7 @@ from keras_s2s.data.corpus import Corpus, Splits, read_pairs
 from keras_s2s.data.datasets import dataset_info, load_dataset, local_folder
 from keras_s2s.data.left_out import OverlapCount
 from keras_s2s.data.splits import near_keys, with_more
+from keras_s2s.data.varied_names import VariedNames
 from keras_s2s.whole_file import sha256_of
 
 
@@ -33,7 +34,11 @@ def open_splits(config: DataConfig, folder: str | Path | None = None) -> Splits:
     else:
         raise ValueError("data: nothing to train on; set name to a named data set, or train to a file of pairs")
     more = [read_pairs(path, columns=config.columns, max_bad_share=config.max_bad_share) for path in config.also]
-    return with_more(splits, more, by_target=config.split_by_target) if more else splits
+    splits = with_more(splits, more, by_target=config.split_by_target) if more else splits
+    if config.vary_names:
+        varied = VariedNames(splits.train, config.vary_names)
+        splits = with_more(splits, [varied], by_target=config.split_by_target)
+    return splits
 
 
 def divide(train: Corpus, config: DataConfig, valid_size: int | None, test_size: int | None) -> Splits:

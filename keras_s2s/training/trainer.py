@@ -23,6 +23,7 @@ from keras_s2s.training.checkpoint import Checkpoints, Progress, SaveCheckpoint,
 from keras_s2s.training.data import identity, open_splits
 from keras_s2s.training.optimizer import make_optimizer
 from keras_s2s.training.selection import FIGURES, validation_pairs
+from keras_s2s.training.start import take_over, warn_of_unknown
 from keras_s2s.whole_file import replacing
 
 
@@ -49,17 +50,18 @@ def train(
 
     Raises:
         ValueError: The folder holds a run with another configuration or on other data, or files that are no run's;
-            another process trains in it; or the data does not fit the configuration.
+            another process trains in it; or the data, or the model to start from, does not fit the configuration.
         OSError: A file cannot be read or written.
     """
     folder = Path(folder)
+    config, start = take_over(config)
     splits = open_splits(config.data, data_folder)
     origin = identity(config.data, data_folder)
     folder.mkdir(parents=True, exist_ok=True)
     with _alone_in(folder):
         _prepare_folder(folder, config, origin, resume)
         with _back_end(config.training):
-            _Run(config, folder, console or Console(stderr=True)).fit(splits, origin)
+            _Run(config, folder, console or Console(stderr=True), start).fit(splits, origin)
     return load(folder / "model.keras")  # in the precision of every later load
 
 
@@ -154,13 +156,14 @@ def _back_end(settings: TrainingConfig) -> Iterator[None]:
 
 
 class _Run:
-    """One run: its configuration, its folder and where it prints."""
+    """One run: its configuration, its folder, where it prints, and the model that it starts from, if any."""
 
-    def __init__(self, config: RunConfig, folder: Path, console: Console) -> None:
+    def __init__(self, config: RunConfig, folder: Path, console: Console, start: Seq2Seq | None = None) -> None:
         self.config = config
         self.settings = config.training
         self.folder = folder
         self.console = console
+        self.start = start
         self.figure = FIGURES[self.settings.select_by]
         self.checkpoints = Checkpoints(folder / "checkpoints", keep=self.settings.average_checkpoints)
 
@@ -178,6 +181,9 @@ class _Run:
             self._print(f"going on after epoch {progress.epoch} of {self.settings.epochs}")
         else:
             model, progress = Seq2Seq(self.config.model, source, target, search=self.config.search), Progress()
+            if self.start is not None:
+                warn_of_unknown(splits, self.start)
+                model.set_weights(self.start.get_weights())
             self._compile(model, len(batches))
         self._write_log(progress)
         valid = validation_pairs(splits.valid, source, target, self.config)
@@ -196,12 +202,16 @@ class _Run:
         self._finish(valid)
 
     def _tokenizer(self, splits: Splits, side: str) -> Tokenizer:
-        """Learn a side's tokeniser from the training split, or take those of the run that goes on."""
+        """Learn a side's tokeniser from the training split, or take that of the run, or of the model, that goes on."""
         path = self.folder / f"{side}.model"
         if not (path.exists() and self.checkpoints.epochs()):
-            texts = (getattr(pair, side) for pair in splits.train)
+            if self.start is not None:
+                tokenizer = getattr(self.start, f"{side}_tokenizer")
+            else:
+                texts = (getattr(pair, side) for pair in splits.train)
+                tokenizer = Tokenizer.train(texts, getattr(self.config.model, f"{side}_tokenizer"))
             with replacing(path) as unfinished:
-                unfinished.write_bytes(Tokenizer.train(texts, getattr(self.config.model, f"{side}_tokenizer")).model)
+                unfinished.write_bytes(tokenizer.model)
         return Tokenizer.from_file(path)
 
     def _batches(self, splits: Splits, source: Tokenizer, target: Tokenizer, origin: str) -> tuple[Batches, Batches]:

@@ -96,6 +96,20 @@ def test_options_are_settings_by_another_name(invoke, training, pairs_file, tmp_
     assert all(pair.source.startswith("el ") for pair in read_pairs(tmp_path / "out" / "train.tsv"))
 
 
+def test_a_model_to_start_from_brings_its_own_network_and_tokenisers(
+    invoke, fail, training, pairs_file, make_model, tmp_path
+):
+    start = make_model(units=6)
+    start.save(tmp_path / "start.keras")
+    invoke("build", pairs_file, "-o", tmp_path / "out", "--start-from", tmp_path / "start.keras")
+    assert training[0].config.model == start.config
+    assert training[0].config.training.start_from == str(tmp_path / "start.keras")
+    assert "absent.keras: no such model file" in fail("build", pairs_file, "--start-from", "absent.keras")[0]
+    options = ("--start-from", tmp_path / "start.keras", "--set", "model.units=8")
+    assert "leave [model] out" in fail("build", pairs_file, "-o", tmp_path / "other", *options)[0]
+    assert len(training) == 1
+
+
 def test_a_file_to_tune_on_is_kept_out_of_training(invoke, training, pairs_file, tmp_path):
     valid, folder = tmp_path / "valid.tsv", tmp_path / "out"
     valid.write_text("The cat a!\tel cat a x\nThe cat a!\tel cat a x\nbad\n", encoding="utf-8")

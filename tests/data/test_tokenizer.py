@@ -51,6 +51,16 @@ def test_seen_text_survives(spanish):
     assert tokenizer.decode(tokenizer.encode(spanish[:200])) == spanish[:200]
 
 
+def test_numbers_are_split_where_that_is_asked_for(spanish):
+    numbers = [f"{text} 2024 1999" for text in spanish]
+    whole, split = (
+        Tokenizer.train(numbers, TokenizerConfig(vocabulary_size=300, split_digits=s)) for s in (False, True)
+    )
+    assert "2024" in "".join(whole.pieces(whole.encode(["en 2024"])[0])).split("\u2581")
+    pieces = split.pieces(split.encode(["en 2024, 129"])[0])
+    assert [piece for piece in pieces if any(map(str.isdigit, piece))] == [*"2024129"]
+
+
 def test_the_limit_keeps_eos(tokenizer, spanish):
     [whole], [cut] = tokenizer.encode(spanish[:1]), tokenizer.encode(spanish[:1], limit=3)
     assert cut == [*whole[:2], EOS]

@@ -110,6 +110,17 @@ def test_each_measure_has_its_figures(model, measure, outputs, pairs, rows):
     assert "BLEU" not in text
 
 
+def test_the_model_that_training_started_from_is_named(model, run):
+    training = TrainingConfig(start_from="somewhere/en_es.keras")
+    config = RunConfig(data=DataConfig(train="a/terms.tsv"), model=model.config, training=training)
+    (run / "config.toml").write_text(dump_config(config), encoding="utf-8")
+    card = card_of(model, run_facts(model, run / "model.keras"))
+    assert card["data"]["start"] == card["recipe"]["training"]["start_from"] == "en_es.keras"
+    text = section(to_markdown(card), "Data")
+    assert "| starting from the model | en_es.keras |" in text
+    assert "with its licence: see its card" in text
+
+
 def test_data_that_asks_for_no_attribution(model, run):
     config = RunConfig(data=DataConfig(name="phrasebook-en-es"), model=model.config)
     (run / "config.toml").write_text(dump_config(config), encoding="utf-8")

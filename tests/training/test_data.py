@@ -83,6 +83,21 @@ def test_files_beside_a_data_set_are_trained_on_too(write, tmp_path):
         open_splits(DataConfig(**files, also=("absent.tsv",)))
 
 
+def test_made_up_pairs_are_trained_on_but_where_they_are_held_out(write):
+    pairs = [Pair(f"number {n}", f"número {n}") for n in range(10, 100)]  # all that there are of two digits
+    files = {
+        "train": write("train", pairs[:60]),
+        "valid": write("valid", pairs[60:75]),
+        "test": write("test", pairs[75:]),
+    }
+    splits = open_splits(DataConfig(**files, vary_names=2.0))
+    train = list(splits.train)
+    assert train[:60] == pairs[:60]
+    assert 60 < len(train) < 180
+    assert keys(train, "source") == keys(pairs[:60], "source")
+    assert list(splits.train) == train
+
+
 def test_what_is_left_out_of_further_files_is_told(write, tmp_path):
     more = write("more", [Pair("three", "tres"), Pair("three", "tres")])
     splits = open_splits(DataConfig(train=write("train", TRAIN), valid_size=5, test_size=5, also=(more,)))
