@@ -13,7 +13,8 @@ IN_RANGE := import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3,
 # Two workers: the tests hold TensorFlow in each.
 TEST_WORKERS ?= 2
 # Slow tests that no timing is at stake in: they may run beside each other.
-UNTIMED := tests/test_recipes.py tests/test_docs.py tests/web tests/deploy/test_architectures.py
+UNTIMED := tests/test_recipes.py tests/test_docs.py tests/web tests/deploy/test_architectures.py \
+	tests/deploy/verification tests/cli tests/training
 
 # Pins for the packages and for the build back end (the second name is read by pip 25.3 and newer).
 PIP_INSTALL = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \

@@ -11,7 +11,12 @@ from keras_s2s.deploy.device.vectors import AWKWARD
 from keras_s2s.deploy.verification.exports import DeviceExport
 from keras_s2s.deploy.verification.verify import Verification
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800), pytest.mark.filterwarnings("ignore:the source has")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1800),
+    pytest.mark.xdist_group("parity"),  # they share a model that trains for minutes
+    pytest.mark.filterwarnings("ignore:the source has"),
+]
 
 # The least share of sentences that are answered alike, greedy and beam.
 LEAST = {"float16": 0.995, "int8": 0.92}
