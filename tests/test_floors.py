@@ -8,7 +8,7 @@ import keras_s2s
 
 PACKAGE = Path(keras_s2s.__file__).parent
 FLOORS = (
-    ("config", "translation", "extras", "whole_file", "__init__"),
+    ("config", "translation", "extras", "kept_memory", "whole_file", "__init__"),
     ("data", "model"),
     ("decoding",),
     ("text_ids",),
