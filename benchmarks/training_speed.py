@@ -4,8 +4,7 @@
 
 The same model of 2 x 256 units, in one process, in turns: batches of few static shapes under `jit_compile=True`, and
 shuffled batches of as many real target tokens, each padded to its own longest sentence, under `jit_compile=False`.
-Counted are real target tokens, not padding. Compilation is over before the clock starts. Between the two the first one
-runs again without `keras_s2s.kept_memory`; what that is worth depends on what a page of memory costs the machine.
+Counted are real target tokens, not padding. Compilation is over before the clock starts.
 """
 
 import argparse
@@ -52,12 +51,11 @@ def plain_batches(cache: IdCache, rows: int) -> Iterator:
 class Contestant:
     """A model with its batches, which trains for a number of steps at a time and counts its tokens and seconds."""
 
-    def __init__(self, model: Seq2Seq, batches: Iterator, jit_compile: bool, *, keeps_memory: bool = True) -> None:
+    def __init__(self, model: Seq2Seq, batches: Iterator, jit_compile: bool) -> None:
         """Compile the model."""
         self.model = model
         self.batches = batches
         self.tokens = self.seconds = 0.0
-        self._fit = model.fit if keeps_memory else super(Seq2Seq, model).fit
         model.compile(jit_compile=jit_compile)
         ids = tf.TensorSpec([None, None], tf.int32)
         self._signature = ({"source": ids, "target": ids}, ids, tf.TensorSpec([None, None], tf.float32))
@@ -67,7 +65,7 @@ class Contestant:
         batches = [next(self.batches) for _ in range(steps)]
         data = tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=self._signature)
         began = time.perf_counter()
-        self._fit(data, verbose=0)
+        self.model.fit(data, verbose=0)
         if count:
             self.seconds += time.perf_counter() - began
             self.tokens += sum(float(weights.sum()) for _, _, weights in batches)
@@ -97,19 +95,17 @@ def main() -> None:
     rows = round(len(batches.cache) / batches.steps_per_pass)
 
     bucketed = Contestant(ours, iter(batches.as_tf_dataset().as_numpy_iterator()), jit_compile=True)
-    unkept = Contestant(ours, bucketed.batches, jit_compile=True, keeps_memory=False)
-    usual = Contestant(plain, plain_batches(batches.cache, rows), jit_compile=False, keeps_memory=False)
+    usual = Contestant(plain, plain_batches(batches.cache, rows), jit_compile=False)
     for model in (ours, plain):  # compile every shape
         everything = {(b[0]["source"].shape, b[1].shape): b for b in map(batches.__getitem__, range(len(batches)))}
         for batch in everything.values():
             model.train_on_batch(*batch)
     for round_ in range(arguments.rounds + 1):
-        for contestant in (bucketed, unkept, usual):
+        for contestant in (bucketed, usual):
             contestant.fit(arguments.steps, count=round_ > 0)
-    for name, contestant in (("buckets and XLA", bucketed), ("memory not kept", unkept), ("plain fit", usual)):
+    for name, contestant in (("buckets and XLA", bucketed), ("plain fit", usual)):
         each = contestant.tokens / arguments.rounds / arguments.steps
         print(f"{name:16s} {contestant.rate:8,.0f} real target tokens/s, {each:,.0f} a step")
-    print(f"to memory not kept {bucketed.rate / unkept.rate:6.2f}")
     print(f"ratio            {bucketed.rate / usual.rate:8.2f}")
 
 

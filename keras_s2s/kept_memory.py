@@ -14,9 +14,9 @@ def kept_memory() -> Iterator[None]:
     """Within the block, let the C library keep the memory that is freed, for the next array that wants some.
 
     A training step on a CPU frees all that it computed, tens of megabytes at a time, which the GNU C library hands back
-    to the kernel; the next step gets every page of it anew, zeroed, at the cost of a fifth to a third of the step
-    (`benchmarks/training_speed.py`). At the end of the block what is free is handed back. With another C library
-    nothing is done.
+    to the kernel; the next step gets every page of it anew, zeroed: tens of thousands of page faults a step, which here
+    become hundreds for ten. At the end of the block what is free is handed back. With another C library nothing is
+    done.
     """
     libc = ctypes.CDLL(None)
     if not hasattr(libc, "mallopt"):
