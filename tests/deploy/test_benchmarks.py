@@ -14,8 +14,7 @@ from tensorflow_serving.apis import model_service_pb2_grpc as model_service
 from tensorflow_serving.apis import prediction_service_pb2_grpc as prediction_service
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-FIRST_ANSWER_RATIO = 2.0
-NEEDED = "import numpy, sentencepiece, typer, rich.console; from ai_edge_litert.interpreter import Interpreter"
+FIRST_ANSWER_SECONDS = 0.5
 
 
 def run(name, *arguments):
@@ -95,16 +94,12 @@ def test_the_size_that_the_device_benchmark_judges(capsys):
 
 @pytest.mark.slow
 def test_the_first_answer(tflite):
-    """A fresh process answers in little more time than it takes to import the libraries that it cannot do without.
-
-    The best of five of each, in turns, since a moment on a busy machine says nothing.
-    """
-    translate = ["-m", "keras_s2s.cli.main", "translate", "--model", str(tflite), "the red cat"]
-    seconds = {"imports": [], "answer": []}
+    """From the start of a fresh process to its end; the best of five, since a moment on a busy machine says nothing."""
+    command = [sys.executable, "-m", "keras_s2s.cli.main", "translate", "--model", str(tflite), "the red cat"]
+    seconds = []
     for _ in range(5):
-        for name, arguments in (("imports", ["-c", NEEDED]), ("answer", translate)):
-            began = time.perf_counter()
-            result = subprocess.run([sys.executable, *arguments], capture_output=True, encoding="utf-8", check=True)
-            seconds[name].append(time.perf_counter() - began)
-            assert bool(result.stdout.strip()) == (name == "answer")
-    assert min(seconds["answer"]) < FIRST_ANSWER_RATIO * min(seconds["imports"]), seconds
+        began = time.perf_counter()
+        result = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
+        seconds.append(time.perf_counter() - began)
+        assert result.stdout.strip()
+    assert min(seconds) < FIRST_ANSWER_SECONDS, seconds
