@@ -3,11 +3,13 @@
     python benchmarks/options.py scheduled_sampling --data FOLDER --output runs/scheduled
     python benchmarks/options.py subword_sampling --data FOLDER --output runs/subword
     python benchmarks/options.py subword_sampling --sides source --data FOLDER --output runs/subword_source
+    python benchmarks/options.py layer_normalization --recipe benchmarks/low_resource.toml --output runs/normalized
+    python benchmarks/options.py recurrent_dropout --recipe benchmarks/low_resource.toml --output runs/recurrent
     python benchmarks/options.py ensemble --data FOLDER --models runs/seed0/model.keras runs/seed1/model.keras
 
-What came out, and why they were not taken in, stands in benchmarks/QUALITY.md. The first two train
-`configs/attention.toml` for `--epochs` epochs, its learning rate brought down over as many, and put what they try in
-the place of parts of the trainer; a run that was killed goes on when the same command is given again.
+What came out, and why they were not taken in, stands in benchmarks/QUALITY.md. All but the last train `--recipe`
+for `--epochs` epochs, its learning rate brought down over as many, and put what they try in the place of parts of
+network and trainer; a run that was killed goes on when the same command is given again.
 
 - Scheduled sampling (Bengio et al. 2015, https://arxiv.org/abs/1506.03099): a share of the tokens that the decoder
   reads, rising to `SHARE` over the first two epochs, are those that the model itself holds likeliest there, by a first
@@ -15,6 +17,10 @@ the place of parts of the trainer; a run that was killed goes on when the same c
 - Sampling of subwords (Kudo 2018, https://aclanthology.org/P18-1007): each pair is there `COPIES` times, every time in
   pieces drawn by the unigram model with its probabilities to the power of `ALPHA`; an epoch takes a pass over as many
   pairs as there are.
+- Layer normalisation (Ba, Kiros & Hinton 2016, https://arxiv.org/abs/1607.06450, equations 20 to 22): what the gates of
+  an LSTM get from below and from their own past are normalised apart, and the cell state on its way out.
+- Recurrent dropout (Gal & Ghahramani 2016, https://arxiv.org/abs/1512.05287): `RECURRENT` of the hidden units are
+  left out of what the gates get from the past, the same ones at every step.
 - An ensemble searches with the mean of several models' probabilities; they have one pair of tokenisers.
 
 Prints BLEU and chrF2 on `valid`, and on the test split where `--devtest` is given, once the choices are made.
@@ -24,7 +30,8 @@ import argparse
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -40,10 +47,10 @@ from keras_s2s.data.batches import Batches
 from keras_s2s.data.corpus import Pair
 from keras_s2s.data.id_cache import IdCache
 from keras_s2s.data.tokenizer import EOS, PAD, Tokenizer
-from keras_s2s.decoding import search
+from keras_s2s.decoding import inference, lstm, search
 from keras_s2s.decoding.attention import Memory
 from keras_s2s.decoding.inference import Prediction, encode, inference_weights, step
-from keras_s2s.decoding.lstm import State, Weights
+from keras_s2s.decoding.lstm import State, Weights, open_gates, state_names
 from keras_s2s.decoding.runtime import search_all
 from keras_s2s.evaluation.metrics import bleu, chrf
 from keras_s2s.seq2seq import Seq2Seq, load
@@ -53,6 +60,7 @@ from keras_s2s.training.data import open_splits
 RECIPE = Path(__file__).parents[1] / "configs" / "attention.toml"
 SHARE, RAMP = 0.25, 2760  # steps: two epochs
 COPIES, ALPHA = 5, 0.2
+RECURRENT = 0.2
 BATCH = 128
 
 
@@ -109,6 +117,87 @@ def subword_sampling(sides: Sequence[str]) -> Iterator[None]:
         yield
 
 
+def normalized(x: Any, scale: Any) -> Any:
+    """Return `x` with a mean of zero and a variance of one over the last axis, times `scale`."""
+    x = x - keras.ops.mean(x, axis=-1, keepdims=True)
+    return x * keras.ops.rsqrt(keras.ops.mean(keras.ops.square(x), axis=-1, keepdims=True) + 1e-5) * scale
+
+
+@keras.saving.register_keras_serializable("options")
+class NormalizedLSTMCell(keras.layers.LSTMCell):
+    """An LSTM cell with layer normalisation."""
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights."""
+        super().build(input_shape)
+        self.input_scale = self.add_weight((4 * self.units,), "ones", name="input_scale")
+        self.recurrent_scale = self.add_weight((4 * self.units,), "ones", name="recurrent_scale")
+        self.cell_scale = self.add_weight((self.units,), "ones", name="cell_scale")
+        self.cell_offset = self.add_weight((self.units,), "zeros", name="cell_offset")
+
+    def call(self, inputs: Any, states: Any, training: bool = False) -> Any:
+        """Run one step."""
+        weights = {f"layer/{weight.name}": weight for weight in self.weights}
+        state = dict(zip(state_names(1), states, strict=True))
+        fed = normalized_feed(weights, "layer", inputs)
+        output, following = normalized_stack_step(weights, ["layer"], fed, state, residual=False)
+        return output, list(following.values())
+
+
+def normalized_feed(weights: Weights, layer: str, inputs: Any) -> Any:
+    """Do as `lstm.feed` does, with normalisation."""
+    fed = normalized(keras.ops.matmul(inputs, weights[f"{layer}/kernel"]), weights[f"{layer}/input_scale"])
+    return fed + weights[f"{layer}/bias"]
+
+
+def normalized_stack_step(
+    weights: Weights, layers: Sequence[str], fed: Any, state: State, residual: bool
+) -> tuple[Any, State]:
+    """Do as `lstm.stack_step` does, with normalisation."""
+    following: State = {}
+    output: Any = None
+    for number, layer in enumerate(layers, start=1):
+        hidden, cell = state_names(number)
+        own = {name: weights[f"{layer}/{name}"] for name in ("recurrent_kernel", "recurrent_scale", "cell_scale")}
+        if number > 1:
+            fed = normalized_feed(weights, layer, output)
+        past = normalized(keras.ops.matmul(state[hidden], own["recurrent_kernel"]), own["recurrent_scale"])
+        gates = open_gates(fed + past)
+        memory = gates.forget * state[cell] + gates.input * gates.candidate
+        shown = normalized(memory, own["cell_scale"]) + weights[f"{layer}/cell_offset"]
+        following |= {hidden: gates.output * keras.ops.tanh(shown), cell: memory}
+        output = following[hidden] + output if residual and number > 1 else following[hidden]
+    return output, following
+
+
+@contextmanager
+def layer_normalization() -> Iterator[None]:
+    """Build, train and decode with normalised LSTM layers."""
+
+    def layer(units: int, *, kernel_initializer: Any, **options: Any) -> keras.layers.RNN:
+        return keras.layers.RNN(NormalizedLSTMCell(units, kernel_initializer=kernel_initializer), **options)
+
+    steps = {"feed": normalized_feed, "stack_step": normalized_stack_step}
+    with (
+        mock.patch.object(keras.layers, "LSTM", layer),
+        mock.patch.multiple(lstm, **steps),
+        mock.patch.multiple(inference, **steps),
+    ):
+        yield
+
+
+@contextmanager
+def recurrent_dropout() -> Iterator[None]:
+    """Train with recurrent dropout; answers need nothing new."""
+    with mock.patch.object(keras.layers, "LSTM", partial(keras.layers.LSTM, recurrent_dropout=RECURRENT)):
+        yield
+
+
+TRIED: dict[str, Callable[..., AbstractContextManager[None]]] = {
+    tried.__name__: tried for tried in (scheduled_sampling, subword_sampling, layer_normalization, recurrent_dropout)
+}
+
+
 def ensemble(models: Sequence[Seq2Seq]) -> Callable[[list[str]], list[str]]:
     """Return a translator that searches with the mean of the models' probabilities."""
     first = models[0]
@@ -159,10 +248,11 @@ def report(name: str, translate: Callable[[list[str]], list[str]], pairs: Sequen
 def main() -> None:
     """Try one option."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("option", choices=("scheduled_sampling", "subword_sampling", "ensemble"))
-    parser.add_argument("--data", type=Path, required=True, help="the folder of tatoeba-en-es")
+    parser.add_argument("option", choices=(*TRIED, "ensemble"))
+    parser.add_argument("--recipe", type=Path, default=RECIPE)
+    parser.add_argument("--data", type=Path, help="the folder of tatoeba-en-es")
     parser.add_argument("--output", type=Path, help="the run's folder")
-    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--epochs", type=int, help="left out: 5, or those of another recipe")
     parser.add_argument("--sides", nargs="+", choices=("source", "target"), default=("source", "target"))
     parser.add_argument("--models", type=Path, nargs="+", help="the models of an ensemble")
     parser.add_argument("--devtest", action="store_true", help="score the test split too")
@@ -170,14 +260,14 @@ def main() -> None:
     if (needed := "models" if arguments.option == "ensemble" else "output") and not getattr(arguments, needed):
         parser.error(f"{arguments.option} needs --{needed}")
 
-    config = load_config(RECIPE, {"training.epochs": arguments.epochs, "training.tensorboard": False})
+    epochs = arguments.epochs or (5 if arguments.recipe == RECIPE else load_config(arguments.recipe).training.epochs)
+    config = load_config(arguments.recipe, {"training.epochs": epochs, "training.tensorboard": False})
     if arguments.option == "ensemble":
         translate = ensemble([load(path, compile=False) for path in arguments.models])
     else:
-        sides = arguments.sides
-        tried = scheduled_sampling() if arguments.option == "scheduled_sampling" else subword_sampling(sides)
+        own = {"sides": arguments.sides} if arguments.option == "subword_sampling" else {}
         began = time.perf_counter()
-        with tried:
+        with TRIED[arguments.option](**own):
             model = trainer.train(config, arguments.output, data_folder=arguments.data)
         print(f"{(time.perf_counter() - began) / 60:.1f} minutes, with validation")
         translate = model.translate

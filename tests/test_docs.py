@@ -243,6 +243,11 @@ def test_what_is_to_be_installed_exists():
     assert {"demo", "docs", "web"} <= {code.split()[1] for code in shown if code.startswith("make ")} <= set(targets)
 
 
+def of_the_site(test):
+    """Mark what needs the built site: slow, and all in one process, which builds it once."""
+    return pytest.mark.slow(pytest.mark.xdist_group("site")(test))
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """The pages of the built site by name."""
@@ -255,6 +260,7 @@ def site(tmp_path_factory):
     return {str(path.relative_to(folder)): path.read_text(encoding="utf-8") for path in folder.rglob("*.html")}
 
 
+@of_the_site
 def test_the_reference_has_every_public_name(site):
     import keras_s2s
 
@@ -265,6 +271,7 @@ def test_the_reference_has_every_public_name(site):
         assert re.search(rf'id="keras_s2s\.plots\.(?:{name}\.)?{name}"', reference), name
 
 
+@of_the_site
 def test_the_reference_has_every_setting_and_command(site):
     from typer.main import get_command
 
@@ -279,6 +286,7 @@ def test_the_reference_has_every_setting_and_command(site):
             assert f"<code>keras-s2s {path}</code>" in site["reference/commands.html"]
 
 
+@of_the_site
 def test_the_pages_fetch_nothing_from_elsewhere(site):
     fetched = re.compile(r'<(?:script|img|iframe|link)\b[^>]*(?:src|href)="(https?:[^"]*)"')
     assert {url for text in site.values() for url in fetched.findall(text)} == set()

@@ -94,3 +94,37 @@ def test_pairs_come_in_other_pieces(options, tmp_path, sides):
         assert tokenizer.decode(rows) == [pair[column] for pair in phrases] * options.COPIES
         plain = tokenizer.encode([pair[column] for pair in phrases]) * options.COPIES
         assert (rows != plain) == (side in sides)
+
+
+def test_a_normalised_network_decodes_as_it_was_trained(options, make_model, phrases):
+    sources = [pair.source for pair in phrases]
+    plain = make_model(spread=2.0, attention="general", bidirectional=True)
+    with options.layer_normalization():
+        model = make_model(spread=2.0, attention="general", bidirectional=True)
+        assert model.count_params() > plain.count_params()
+        rows = [hypotheses[0] for hypotheses in model.n_best(sources, search=SearchConfig())]
+    logits = model.predict(teacher_forced(model, sources, [row.text for row in rows]), verbose=0)
+    assert len({row.text for row in rows}) > 1
+    for row, steps in zip(rows, logits, strict=True):
+        ids = model.target_tokenizer.encode([row.text])[0][: model.config.max_target_length]
+        log_probs = np.array(keras.ops.log_softmax(steps))[np.arange(len(ids)), ids]
+        assert log_probs.sum() == pytest.approx(row.log_prob, abs=1e-4)
+
+
+def teacher_forced(model, sources, answers):
+    """The network's inputs for these pairs, a row each, in their order."""
+    source = model.source_tokenizer.encode(sources, model.config.max_source_length)
+    target = [[EOS, *row[:-1]] for row in model.target_tokenizer.encode(answers)]
+    rows = {"source": source, "target": target}
+    return {name: keras.utils.pad_sequences(ids, padding="post", value=PAD) for name, ids in rows.items()}
+
+
+def test_recurrent_dropout_is_of_training_alone(options, make_model, phrases):
+    plain = make_model()
+    with options.recurrent_dropout():
+        model = make_model(dropout=0.0)
+    model.set_weights(plain.get_weights())
+    inputs = teacher_forced(model, *zip(*((source, target) for source, target, _ in phrases), strict=True))
+    first, second = (np.array(model(inputs, training=True)) for _ in range(2))
+    assert np.abs(first - second).max() > 1e-3
+    assert np.array(model(inputs)) == pytest.approx(np.array(plain(inputs)), abs=1e-6)

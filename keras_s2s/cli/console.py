@@ -5,10 +5,12 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 out = Console()
 err = Console(stderr=True)
@@ -38,8 +40,10 @@ def show_warning(
 
 
 @contextmanager
-def progress_bar(title: str, total: int) -> Iterator[Progress]:
+def progress_bar(title: str, total: int) -> Iterator["Progress"]:
     """Show a bar on standard error while the block runs; call `.advance(0, n)` on it. Silent where piped."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         bar.add_task(title, total=total)

@@ -11,7 +11,7 @@ from keras_s2s.cli.argument_names import OF_CHECK, named_as_typed
 from keras_s2s.cli.console import err, out
 from keras_s2s.cli.pair_files import Columns, DataFolder, Format, MaxBadShare, open_pairs, print_left_out
 
-app = typer.Typer(help="Named data sets, and a check of your own file.", no_args_is_help=True)
+app = typer.Typer(help="Named data sets, and a check of your own file.", no_args_is_help=True, add_completion=False)
 
 EXAMPLES = 5
 

@@ -16,7 +16,9 @@ from keras_s2s.cli.text_lines import text_lines
 if TYPE_CHECKING:
     from keras_s2s.seq2seq import Seq2Seq
 
-app = typer.Typer(help="Export a model: for TensorFlow Serving, or for a device.", no_args_is_help=True)
+app = typer.Typer(
+    help="Export a model: for TensorFlow Serving, or for a device.", no_args_is_help=True, add_completion=False
+)
 
 MEGABYTE = 1_000_000
 

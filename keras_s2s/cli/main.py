@@ -11,27 +11,17 @@ from typing import Annotated, NoReturn
 import typer
 
 from keras_s2s import __version__
-from keras_s2s.cli import build, config, data, demo, evaluate, export, serve, train, translate, verify, web
 from keras_s2s.cli.console import QUIET, err, show_warning
+from keras_s2s.cli.sub_commands import SubCommandGroup
 from keras_s2s.extras import explain
 
 app = typer.Typer(
+    cls=SubCommandGroup,
     help="Pairs of sequences in, a deployed LSTM encoder-decoder out.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(demo.demo)
-app.command()(build.build)
-app.add_typer(data.app, name="data")
-app.command()(config.config)
-app.command()(train.train)
-app.command()(translate.translate)
-app.command()(evaluate.evaluate)
-app.add_typer(export.app, name="export")
-app.command()(serve.serve)
-app.command()(verify.verify)
-app.command()(web.web)
 
 EXPECTED = (ValueError, OSError, ImportError)
 WRONG_USAGE, INTERRUPTED = 2, 130

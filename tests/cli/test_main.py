@@ -76,6 +76,17 @@ def test_help_is_fast_and_loads_nothing_heavy():
     assert min(times) < 1.0  # 0.25 s on an idle core; the tests share theirs
 
 
+def test_a_command_waits_for_no_others_imports():
+    code = (
+        "import sys; from keras_s2s.cli.main import run\n"
+        "try: run(['translate', '--help'])\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('translate', 'build', 'evaluate', 'verify') if f'keras_s2s.cli.{m}' in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip().endswith("['translate']")
+
+
 def test_the_installed_command_is_this_one():
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
     assert project["project"]["scripts"] == {"keras-s2s": f"{main.__name__}:{main.run.__name__}"}
