@@ -145,7 +145,7 @@ def test_every_shape_fits_what_keras_takes_from_the_first_two_batches(make_model
     """Sources of three lengths, targets of two: no two neighbours of the buckets need to differ in both."""
     words = ("to", "go", "eat", "sleep", "now")
     pairs = [Pair(" ".join(words[: 1 + n % 5]), " ".join(["ir"] * (1 + (n % 5 > 2)))) for n in range(60)]
-    model = make_model()
+    model = make_model(layers=1)
     model.compile(jit_compile=False)
     batches = model.batches(pairs, batch_tokens=20, buckets=5, steps_per_epoch=steps_per_epoch)
     assert len(batches.buckets) == (1 if steps_per_epoch in (1, 2) else 5)
@@ -207,7 +207,7 @@ def test_a_cache_is_reused_only_for_the_same_data(tokenizer, tmp_path):
 def test_a_fit_by_itself_starts_with_the_epoch_after(make_model, phrases):
     model, seen = make_model(), []
     batches = model.batches(phrases, batch_tokens=64, buckets=1)
-    model.compile(jit_compile=False)
+    model.compile(run_eagerly=True)
     watch = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: seen.append(batches.epoch))
     model.fit(batches, epochs=2, verbose=0, callbacks=[watch])
     assert seen == [1, 2]

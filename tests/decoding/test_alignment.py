@@ -21,7 +21,7 @@ def test_it_is_what_the_network_attends_to(make_model, options):
     inner = keras.Model(model.inputs, layer.input)
     for (source, target), attention in zip(PAIRS, align(inference_weights(model), PAIRS, model.config), strict=True):
         inputs = {"source": np.array([source]), "target": np.array([[1, *target[:-1]]])}
-        _, expected = layer(inner.predict(inputs, verbose=0), return_attention_scores=True)
+        _, expected = layer(inner(inputs), return_attention_scores=True)
         assert attention.shape == (len(target), len(source))
         assert attention == pytest.approx(np.asarray(expected)[0], abs=1e-5)
         assert attention.sum(axis=1) == pytest.approx(1, abs=1e-5)

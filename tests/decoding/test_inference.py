@@ -23,7 +23,7 @@ def test_steps_equal_teacher_forcing(make_model, architecture):
     model = make_model(**architecture, spread=1.5)
     source, lengths = rows(model)
     target = np.random.default_rng(1).integers(1, len(model.target_tokenizer), (4, 6)).astype("int32")
-    expected = model.predict({"source": source, "target": target}, verbose=0)  # [batch, time, vocabulary]
+    expected = np.asarray(model({"source": source, "target": target}))  # [batch, time, vocabulary]
     weights = inference_weights(model)
     state, memory = encode(weights, source, lengths, model.config)
     for time in range(target.shape[1]):
@@ -51,7 +51,7 @@ def test_attention_is_the_networks_own_and_never_on_padding(make_model, attentio
     target = np.ones((4, 1), "int32")
     layer = model.get_layer("attention")
     inner = keras.Model(model.inputs, layer.input)
-    asked, values, keys = inner.predict({"source": source, "target": target}, verbose=0)
+    asked, values, keys = inner({"source": source, "target": target})
     mask = [None, source != 0]
     _, expected = layer([asked, values, keys], mask=mask, return_attention_scores=True)
     weights = inference_weights(model)
