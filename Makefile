@@ -12,9 +12,8 @@ IN_RANGE := import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3,
 
 # Two workers: the tests hold TensorFlow in each.
 TEST_WORKERS ?= 2
-# Slow tests that no timing is at stake in: they may run beside each other.
-UNTIMED := tests/test_recipes.py tests/test_docs.py tests/web tests/deploy/test_architectures.py \
-	tests/deploy/verification tests/cli tests/training
+# Slow tests with a bound on how long something may take: they run alone, the others beside each other.
+TIMED := tests/notebooks tests/deploy/test_benchmarks.py
 
 # Pins for the packages and for the build back end (the second name is read by pip 25.3 and newer).
 PIP_INSTALL = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
@@ -35,8 +34,8 @@ test: $(VENV)/.installed-dev ## the test suite, with at least 90 % line coverage
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) -m "not slow" --cov --cov-report=term --cov-fail-under=90
 
 verify: $(VENV)/.installed-dev web browser ## the long checks, the page's among them
-	$(BIN)/python -m pytest -m slow --timeout=3600 -n $(TEST_WORKERS) --dist loadgroup $(UNTIMED)
-	$(BIN)/python -m pytest -m slow --timeout=3600 $(UNTIMED:%=--ignore=%)
+	$(BIN)/python -m pytest -m slow --timeout=3600 -n $(TEST_WORKERS) --dist loadgroup $(TIMED:%=--ignore=%)
+	$(BIN)/python -m pytest -m slow --timeout=3600 $(TIMED)
 
 check: $(VENV)/.installed-dev ## style, format and types
 	$(BIN)/ruff check .

@@ -39,6 +39,7 @@ def model():
         max_target_length=24,
         reverse_source=True,
     )
+    keras.utils.set_random_seed(0)
     model = Seq2Seq.from_pairs(pairs, config)
     model.compile(keras.optimizers.Adam(0.02), jit_compile=False)
     model.fit(model.batches(pairs, batch_tokens=600, buckets=2), epochs=6, verbose=0)
