@@ -13,6 +13,10 @@ from keras_s2s.data.corpus import Pair
 from keras_s2s.data.id_cache import IdCache
 from keras_s2s.data.tokenizer import EOS, PAD, Tokenizer
 
+MOST_BUCKETS = 8
+# What a shape costs in each pass, in batches, where passes are ten: XLA compiles a step in the time of some 150.
+BATCHES_OF_A_SHAPE = 15
+
 Batch = tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]
 
 
@@ -51,7 +55,7 @@ class Batches(keras.utils.PyDataset):
         cache: IdCache,
         *,
         batch_tokens: int = 3000,
-        buckets: int = 8,
+        buckets: int | None = None,
         shuffle: bool = True,
         seed: int = 0,
         steps_per_epoch: int | None = None,
@@ -62,7 +66,8 @@ class Batches(keras.utils.PyDataset):
         Args:
             cache: The token ids.
             batch_tokens: Upper bound of target (or source, where longer) tokens in a batch, padding included.
-            buckets: Number of shapes at the most; 1 where an epoch has not twice as many steps.
+            buckets: Number of shapes at the most; 1 where an epoch has not twice as many steps. Left out, as many as
+                save more padding than XLA takes to compile them, and 8 at the most.
             shuffle: Whether pairs and batches come in a new random order in each pass.
             seed: Seed of that order, and of the noise.
             steps_per_epoch: Length of an epoch where it is not one pass over the data.
@@ -75,7 +80,7 @@ class Batches(keras.utils.PyDataset):
         self.shuffle = shuffle
         self.seed = seed
         self.input_noise = input_noise
-        if steps_per_epoch and steps_per_epoch < 2 * buckets:
+        if steps_per_epoch and steps_per_epoch < 2 * (buckets or MOST_BUCKETS):
             buckets = 1  # else Keras might not see all shapes in the first epoch, by which it knows them: see `_plan`
         source_lengths = np.diff(cache.source_offsets)
         target_lengths = np.diff(cache.target_offsets)
@@ -207,11 +212,15 @@ def _pad(flat: np.ndarray, offsets: np.ndarray, rows: np.ndarray, shape: tuple[i
     return padded, where
 
 
-def _lay_out(sources: np.ndarray, targets: np.ndarray, number: int, batch_tokens: int) -> list[Bucket]:
+def _lay_out(sources: np.ndarray, targets: np.ndarray, number: int | None, batch_tokens: int) -> list[Bucket]:
     """Choose at most `number` shapes, growing in both lengths, so that the least padding is computed with.
+
+    Without a number, a shape costs something too.
 
     The candidates lie along the joint quantiles of both lengths; dynamic programming picks among them.
     """
+    shape_cost = 0 if number else BATCHES_OF_A_SHAPE * 2 * batch_tokens  # in tokens of both sides, as padding is
+    number = number or MOST_BUCKETS
     bounds = _candidates(sources, targets)
     fits = np.maximum(np.searchsorted(bounds[:, 0], sources), np.searchsorted(bounds[:, 1], targets))
     pairs_up_to = np.concatenate([[0], np.cumsum(np.bincount(fits, minlength=len(bounds)))])
@@ -223,7 +232,7 @@ def _lay_out(sources: np.ndarray, targets: np.ndarray, number: int, batch_tokens
             tokens = (pairs_up_to[end] - pairs_up_to[:end]) * bounds[end - 1].sum()
             previous[shapes, end] = np.argmin(cost[shapes - 1, :end] + tokens)
             cost[shapes, end] = np.min(cost[shapes - 1, :end] + tokens)
-    shapes, end = int(np.argmin(cost[:, -1])), len(bounds)
+    shapes, end = int(np.argmin(cost[:, -1] + shape_cost * np.arange(number + 1))), len(bounds)
     chosen = []
     while end:
         chosen.append(bounds[end - 1])

@@ -159,6 +159,17 @@ def test_buckets_waste_little(tokenizer):
     assert real / computed > 0.6  # independent lengths: one shape for all would give 0.52
 
 
+def test_few_pairs_have_few_shapes(tokenizer):
+    """Each is compiled once, which takes as long as many steps."""
+    few, many = (
+        make(random_pairs(n), tokenizer, batch_tokens=batch_tokens, buckets=None)
+        for n, batch_tokens in ((300, 1000), (3000, 100))
+    )
+    assert len(few.buckets) == 1
+    assert 2 < len(many.buckets) <= 8
+    assert len(make(random_pairs(300), tokenizer, batch_tokens=1000, buckets=3).buckets) == 3
+
+
 def shape_of(batches, step):
     inputs, labels, _ = batches[step]
     return next(b for b in batches.buckets if (b.source, b.target) == (inputs["source"].shape[1], labels.shape[1]))
