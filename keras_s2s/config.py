@@ -181,9 +181,9 @@ class TrainingConfig:
         steps_per_epoch: Steps between two evaluations and checkpoints; left out, one pass over the data.
         batch_tokens: Upper bound of the tokens in a batch, padding included: of its targets or its sources, whichever
             are longer.
-        buckets: Number of length buckets at the most, each of one static shape; where `steps_per_epoch` is not twice as
-            many, one shape serves all. Left out, as many as save more padding than XLA takes to compile them, 8 at the
-            most: few for few pairs.
+        buckets: Number of length buckets of the training pairs at the most, each of one static shape; where
+            `steps_per_epoch` is not twice as many, one shape serves all. Left out, as many as save more padding than
+            XLA takes to compile them, 8 at the most: few for few pairs. So it always is for the pairs of validation.
         learning_rate: Peak learning rate of Adam.
         warmup_steps: Steps over which the learning rate rises from zero to its peak.
         decay: What follows: `constant`, or `cosine` down to `final_learning_rate` (Loshchilov & Hutter 2017).

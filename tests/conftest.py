@@ -58,19 +58,16 @@ def architecture(request):
 
 # Between them they have every option but `dot`; the folder's other tests export the classic model, reversed.
 EXPORTED_ALWAYS = ("general", "window", "everything")
-# The models of the recipes have these and no others, and go through every export (tests/test_recipes.py).
-EXPORTED_AS_RECIPES = ("classic", "deep", "bidirectional", "additive", "tied")
 
 
 @pytest.fixture(
     params=[
         pytest.param(options, id=name, marks=() if name in EXPORTED_ALWAYS else pytest.mark.slow)
         for name, options in ARCHITECTURES.items()
-        if name not in EXPORTED_AS_RECIPES
     ]
 )
 def exported_architecture(request):
-    """Sets of model options in turn, for what takes long: some are slow tests, few go with the fast ones."""
+    """Each set of model options in turn, for what takes long: most are slow tests, few go with the fast ones."""
     return request.param
 
 
@@ -168,9 +165,8 @@ def exported(tmp_path_factory):
         keras.utils.set_random_seed(0)
         model = Seq2Seq.from_pairs(pairs, config.model, search=config.search)
         loss = SmoothedCrossentropy(config.training.label_smoothing)
-        model.compile(
-            keras.optimizers.Adam(5e-3, global_clipnorm=1.0), loss, run_eagerly=True
-        )  # no graph for few steps
+        # Step by step: to trace a graph takes longer than these few steps.
+        model.compile(keras.optimizers.Adam(5e-3, global_clipnorm=1.0), loss, run_eagerly=True)
         model.fit(model.batches(pairs, batch_tokens=600, buckets=1), epochs=3, verbose=0)
         folder = tmp_path_factory.mktemp(recipe.stem)
         model.save(folder / "model.keras")
