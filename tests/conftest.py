@@ -165,8 +165,7 @@ def exported(tmp_path_factory):
         keras.utils.set_random_seed(0)
         model = Seq2Seq.from_pairs(pairs, config.model, search=config.search)
         loss = SmoothedCrossentropy(config.training.label_smoothing)
-        # Step by step: to trace a graph takes longer than these few steps.
-        model.compile(keras.optimizers.Adam(5e-3, global_clipnorm=1.0), loss, run_eagerly=True)
+        model.compile(keras.optimizers.Adam(5e-3, global_clipnorm=1.0), loss, jit_compile=False)
         model.fit(model.batches(pairs, batch_tokens=600, buckets=1), epochs=3, verbose=0)
         folder = tmp_path_factory.mktemp(recipe.stem)
         model.save(folder / "model.keras")
