@@ -15,10 +15,9 @@ TEST_WORKERS ?= 2
 # Slow tests with a bound on how long something may take: they run alone, the others beside each other.
 TIMED := tests/notebooks tests/deploy/test_benchmarks.py
 
-# Pins for the packages and for the build back end (the second name is read by pip 25.3 and newer). Byte code is left to
-# the first import: of 13,000 modules a fourth is ever imported.
+# Pins for the packages and for the build back end (the second name is read by pip 25.3 and newer).
 PIP_INSTALL = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
-	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: help demo web docs browser test verify check format clean
 

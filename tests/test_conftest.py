@@ -30,12 +30,12 @@ def run(pytester, monkeypatch):
     pytester.makeini("[pytest]\nmarkers = needs_data: reads the data folder")
     monkeypatch.setenv("KERAS_S2S_DATA", str(pytester.path / "nowhere"))
     # The outer run's coverage settings do not apply to the files that pytester writes.
-    for name in [name for name in os.environ if name.startswith("COV")]:
+    for name in [name for name in os.environ if name.startswith("SLIPCOVER")]:
         monkeypatch.delenv(name)
 
     def run(**files: str):
         pytester.makepyfile(**files)
-        return pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:cov", "-p", "no:xdist")
+        return pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:xdist")
 
     return run
 

@@ -250,6 +250,34 @@ def test_xla_and_plain_training_agree(make_model, phrases):
     assert losses(True) == pytest.approx(losses(False), rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("options", "epochs", "compiled"),
+    [({}, 2, False), ({}, 3, True), ({"jit_compile": False}, 3, False), ({"run_eagerly": True}, 3, False)],
+    ids=["few steps", "many steps", "switched off", "eager"],
+)
+def test_xla_is_turned_on_where_it_pays(make_model, phrases, monkeypatch, options, epochs, compiled):
+    model = make_model()
+    model.compile(**options)
+    batches = model.batches(phrases, batch_tokens=16, buckets=1)
+    monkeypatch.setattr("keras_s2s.data.batches.STEPS_WORTH_COMPILING", 3 * len(batches))
+    fitted = []
+    monkeypatch.setattr(keras.Model, "fit", lambda self, *_, **options: fitted.append((self.jit_compile, options)))
+    model.fit(batches, epochs=epochs, verbose=0)
+    assert fitted == [(compiled, {"epochs": epochs, "verbose": 0})]
+
+
+def test_xla_is_turned_on_between_two_fits(make_model, phrases, monkeypatch):
+    model = make_model(dropout=0.0)
+    model.compile()
+    batches = model.batches(phrases, batch_tokens=64, buckets=1)
+    first = model.fit(batches, verbose=0).history
+    assert not model.jit_compile
+    monkeypatch.setattr("keras_s2s.data.batches.STEPS_WORTH_COMPILING", 1)
+    second = model.fit(batches, verbose=0).history
+    assert model.jit_compile
+    assert second["loss"][0] < first["loss"][0]
+
+
 def test_the_everyday_greetings_are_in_the_phrasebook():
     train = {(pair.source, pair.target) for pair in load_phrasebook().train}
     assert {("Let's go!", "¡Vamos!"), ("let's go", "vamos")} <= train

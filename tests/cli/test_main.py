@@ -1,8 +1,8 @@
 import ast
 import os
+import resource
 import subprocess
 import sys
-import time
 import tomllib
 import warnings
 from pathlib import Path
@@ -73,13 +73,13 @@ def imported_by(*arguments, among):
 
 def test_help_is_fast_and_loads_nothing_heavy():
     assert imported_by("--help", among=("tensorflow", "keras", "jax", "numpy", "pydantic")) == []
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     times = []
     for _ in range(3):
-        started = time.perf_counter()
-        subprocess.run([*COMMAND, "--help"], env=environment, capture_output=True, check=True)
-        times.append(time.perf_counter() - started)
-    assert min(times) < 1.0  # 0.25 s on an idle core; the tests share theirs
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([*COMMAND, "--help"], capture_output=True, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(times) < 0.8  # of a processor: 0.25 on an idle one, 0.4 on a busy one
 
 
 def test_a_command_waits_for_no_others_imports():
