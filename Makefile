@@ -30,6 +30,7 @@ demo: $(VENV)/.installed-train ## train the phrasebook model and translate sente
 web: serving/web/node_modules/.package-lock.json ## build the page of `keras-s2s web` (needs Node.js)
 	cd serving/web && npm run --silent build
 
+# Two commands: in one, SlipCover 1.1 checks the coverage rightly, but prints it without what the workers ran.
 test: $(VENV)/.installed-dev ## the test suite, with at least 90 % line coverage
 	@mkdir -p build
 	$(BIN)/python -m slipcover --json --out build/coverage.json -m pytest -n $(TEST_WORKERS) -m "not slow"

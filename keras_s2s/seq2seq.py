@@ -46,7 +46,8 @@ class Seq2Seq(keras.Model):
         search: How `translate` and every export search where nothing else is said.
     """
 
-    jit_compile: bool
+    jit_compile: bool  # a property of Keras, which has no types
+    _may_turn_on_xla = False
 
     def __init__(
         self,
@@ -107,8 +108,8 @@ class Seq2Seq(keras.Model):
 
     def fit(self, x: Any = None, *arguments: Any, **options: Any) -> keras.callbacks.History:
         """Train: `keras.Model.fit`, with memory kept from step to step, and on a CPU with XLA where that is faster."""
-        epochs = options.get("epochs", arguments[2] if len(arguments) > 2 else 1) - options.get("initial_epoch", 0)
-        if getattr(self, "_may_turn_on_xla", False) and isinstance(x, Batches) and x.worth_compiling(epochs):
+        epochs = options.get("epochs", 1) - options.get("initial_epoch", 0)
+        if self._may_turn_on_xla and isinstance(x, Batches) and x.worth_compiling(epochs):
             self._turn_on_xla()
         with kept_memory():
             return super().fit(x, *arguments, **options)

@@ -16,7 +16,7 @@ from keras_s2s.data.tokenizer import EOS, PAD, Tokenizer
 MOST_BUCKETS = 8
 # What a shape costs in each pass, in batches, where passes are ten: XLA compiles a step in the time of some 150.
 BATCHES_OF_A_SHAPE = 15
-# From so many steps of a shape on, XLA saves more time than it took: on two cores 100 to 420, by the size of the model.
+# From so many steps of a shape on, XLA saves more time than it took: 80 to 570, by the model (benchmarks/xla.py).
 STEPS_WORTH_COMPILING = 400
 
 Batch = tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]
