@@ -40,9 +40,10 @@ def _set(libc: ctypes.CDLL, parameters: dict[int, int]) -> None:
 
 
 def _let_tensorflow_go_first() -> None:
-    """Have TensorFlow set the first of the thresholds, to 128 KiB, which it does once, at its first generator.
+    """Have TensorFlow set the threshold of mmap to 128 KiB, which it does once in a process, at its first generator.
 
-    It is the remedy of `tf.data` for a leak under Python 3.11. Within the block it would undo what the block is for.
+    It is the remedy of `tf.data` for a leak under Python 3.11 (`ApplyPython311MemoryPatch`, in TensorFlow 2.21). `fit`
+    reads its batches by such a generator, so that within the block it would undo what the block is for.
     """
     if tensorflow := sys.modules.get("tensorflow"):
         numbers = tensorflow.data.Dataset.from_generator(
