@@ -100,8 +100,13 @@ def test_a_plain_installation_answers_at_once(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     subprocess.run([*pip, "--python", python, "install", wheel], check=True, env=build)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KERAS_S2S")}
-    command = [python.with_name("keras-s2s"), "translate", *PHRASES]
-    answer = subprocess.run(command, check=True, capture_output=True, encoding="utf-8", cwd=tmp_path, env=environment)
-    assert answer.stdout.splitlines() == list(PHRASES.values())
+
+    def answer(*command):
+        line = [python.with_name("keras-s2s"), *command]
+        where = {"cwd": tmp_path, "env": environment}
+        return subprocess.run(line, check=True, capture_output=True, encoding="utf-8", **where).stdout
+
+    assert answer("translate", *PHRASES).splitlines() == list(PHRASES.values())
+    assert answer("config", "attention") == (ROOT / "configs" / "attention.toml").read_text(encoding="utf-8")
     absent = subprocess.run([python, "-c", "import tensorflow"], check=False, capture_output=True)
     assert absent.returncode == 1

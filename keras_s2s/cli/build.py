@@ -14,6 +14,7 @@ from keras_s2s.cli.argument_names import OF_BUILD, named_as_typed
 from keras_s2s.cli.console import err, out, quiet_import
 from keras_s2s.cli.export import export_all
 from keras_s2s.cli.pair_files import Columns, Format, parse_columns, print_left_out
+from keras_s2s.cli.recipes import Recipe, settings_for_other_pairs
 from keras_s2s.cli.train import Settings, StartFrom, parse_settings
 from keras_s2s.whole_file import replacing
 
@@ -36,6 +37,14 @@ def build(
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Folder of the result; left out: runs/<name of FILE>."),
+    ] = None,
+    recipe: Annotated[
+        Recipe | None,
+        typer.Option(
+            help="Train by the settings of a recipe that comes with the library; left out: the defaults, the classic "
+            "model. `keras-s2s config RECIPE` prints it.",
+            show_default=False,
+        ),
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="The same as --set training.epochs=N.")] = None,
     start_from: StartFrom = None,
@@ -66,7 +75,8 @@ def build(
     given = parse_settings(settings) | {key: value for key, value in options.items() if value is not None}
     output = output or Path("runs") / file.name.split(".")[0]
     with named_as_typed(OF_BUILD):
-        splits, config = _read_and_split(file, target, format, _parse(given, file), given, output, resume)
+        config = _parse(given, file, recipe)
+        splits, config = _read_and_split(file, target, format, config, given, output, resume)
 
     with quiet_import():
         from keras_s2s.training.trainer import train
@@ -83,11 +93,11 @@ def build(
     out.print(f"  keras-s2s translate --server localhost:8500 --model-name {name}", highlight=False, soft_wrap=True)
 
 
-def _parse(given: dict[str, Any], file: Path) -> "RunConfig":
+def _parse(given: dict[str, Any], file: Path, recipe: Recipe | None) -> "RunConfig":
     """Return the configuration with the settings that were given, the file as its data.
 
     Raises:
-        FileNotFoundError: The model to start from is not there.
+        FileNotFoundError: The model to start from, or the recipe, is not there.
         ValueError: A setting is unknown, has no fitting value, or names other data, or the model to start from does
             not fit.
     """
@@ -99,7 +109,13 @@ def _parse(given: dict[str, Any], file: Path) -> "RunConfig":
                 f"--set {key}: build divides {file}; to train on other data use `keras-s2s train`, and to set what is "
                 "in [data] name each setting, as in --set data.valid_size=500"
             )
-    config = from_dict(RunConfig, override({}, {"data.train": str(file)} | given, origin="--set"), origin="--set")
+    if recipe and "training.start_from" in given:
+        raise ValueError(
+            f"--recipe {recipe} says what network to build, and --start-from brings one along, with its tokenisers: "
+            "leave out one of them"
+        )
+    values = settings_for_other_pairs(recipe) if recipe else {}
+    config = from_dict(RunConfig, override(values, {"data.train": str(file)} | given, origin="--set"), origin="--set")
     if config.training.start_from is not None:
         with quiet_import():
             from keras_s2s.training.start import take_over

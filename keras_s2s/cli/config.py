@@ -5,15 +5,25 @@ import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from textwrap import wrap
-from typing import Any
+from typing import Annotated, Any
 
 import typer
+
+from keras_s2s.cli.recipes import Recipe, read_recipe
 
 WIDTH = 110
 
 
-def config() -> None:
-    """Print a configuration file with every setting explained: `keras-s2s config > my.toml`."""
+def config(
+    recipe: Annotated[
+        Recipe | None,
+        typer.Argument(help="A recipe that comes with the library; left out: every setting, with its default."),
+    ] = None,
+) -> None:
+    """Print a configuration file, its settings explained: `keras-s2s config > my.toml`."""
+    if recipe:
+        typer.echo(read_recipe(recipe), nl=False)
+        return
     from keras_s2s.config import RunConfig
 
     typer.echo("# A training run: keras-s2s train my.toml. What is left out keeps the value shown here.")

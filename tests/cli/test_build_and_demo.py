@@ -1,15 +1,20 @@
 import json
 import warnings
+from dataclasses import replace
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
 from keras_s2s import Pair, read_pairs
 from keras_s2s.cli import build
 from keras_s2s.cli.main import run
+from keras_s2s.cli.recipes import Recipe
 from keras_s2s.config import RunConfig, SearchConfig, load_config
 from keras_s2s.data.tokenizer import Tokenizer
 from keras_s2s.whole_file import sha256_of
+
+CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 def test_build_leaves_everything_in_one_folder(invoke, training, model, pairs_file, tmp_path):
@@ -108,6 +113,21 @@ def test_a_model_to_start_from_brings_its_own_network_and_tokenisers(
     options = ("--start-from", tmp_path / "start.keras", "--set", "model.units=8")
     assert "leave [model] out" in fail("build", pairs_file, "-o", tmp_path / "other", *options)[0]
     assert len(training) == 1
+
+
+@pytest.mark.parametrize("recipe", list(Recipe))
+def test_a_recipe_is_followed_but_for_its_pairs(invoke, fail, training, pairs_file, tmp_path, recipe):
+    invoke("build", pairs_file, "-o", tmp_path / "out", "--recipe", recipe, "--set", "training.epochs=2")
+    config, own = training[0].config, load_config(CONFIGS / f"{recipe}.toml")
+    assert config.training == replace(own.training, epochs=2)
+    assert config.search == own.search
+    tokenizers = {"source_tokenizer": own.model.source_tokenizer, "target_tokenizer": own.model.target_tokenizer}
+    assert replace(config.model, **tokenizers) == own.model  # but for vocabularies, which few pairs make smaller
+    assert (config.data.name, config.data.also) == (None, ())
+    assert config.data.train == str(tmp_path / "out" / "train.tsv")
+    assert config.data.split_by_target == own.data.split_by_target
+    options = ("--recipe", recipe, "--start-from", "some.keras")
+    assert "leave out one of them" in fail("build", pairs_file, "-o", tmp_path / "other", *options)[0]
 
 
 def test_a_file_to_tune_on_is_kept_out_of_training(invoke, training, pairs_file, tmp_path):
