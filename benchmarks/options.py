@@ -7,10 +7,9 @@
     python benchmarks/options.py recurrent_dropout --recipe benchmarks/low_resource.toml --output runs/recurrent
     python benchmarks/options.py ensemble --data FOLDER --models runs/seed0/model.keras runs/seed1/model.keras
 
-What came out, and why they were not taken in, stands in benchmarks/QUALITY.md; recurrent dropout has not been trained
-yet. All but the last train `--recipe` for `--epochs` epochs, its learning rate
-brought down over as many, and put what they try in the place of parts of network and trainer; a run that was killed
-goes on when the same command is given again.
+What came out, and why they were not taken in, stands in benchmarks/QUALITY.md. All but the last train `--recipe` for
+`--epochs` epochs, its learning rate brought down over as many, and put what they try in the place of parts of network
+and trainer; a run that was killed goes on when the same command is given again.
 
 - Scheduled sampling (Bengio et al. 2015, https://arxiv.org/abs/1506.03099): a share of the tokens that the decoder
   reads, rising to `SHARE` over the first two epochs, are those that the model itself holds likeliest there, by a first

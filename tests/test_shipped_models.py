@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,15 @@ PHRASES = {
 def test_they_translate(file):
     translator = LiteRTTranslator(MODELS / file)
     assert translator.translate(list(PHRASES)) == list(PHRASES.values())
+
+
+def test_the_larger_copies_numbers():
+    sentences = {
+        "The train leaves at 17:45 from platform 9.": {"17", "45", "9"},
+        "In 1987 there were 250 students.": {"1987", "250"},
+    }
+    answers = LiteRTTranslator(MODELS / "en_es" / "en_es.tflite").translate(list(sentences))
+    assert [set(re.findall(r"\d+", answer)) for answer in answers] == list(sentences.values())
 
 
 def test_sizes():

@@ -11,7 +11,7 @@ from keras_s2s.whole_file import sha256_of
 if TYPE_CHECKING:
     from keras_s2s.seq2seq import Seq2Seq
 
-CONFIG, EVALUATION = "config.toml", "evaluation.json"
+CONFIG, EVALUATION, MODEL = "config.toml", "evaluation.json", "model.keras"
 
 
 def run_facts(model: "Seq2Seq", file: Path) -> dict[str, Any]:
@@ -40,13 +40,18 @@ def run_facts(model: "Seq2Seq", file: Path) -> dict[str, Any]:
         training = to_dict(config.training)
         facts["data"] = _data(config.data)
         if config.training.start_from is not None:
-            facts["data"]["start"] = training["start_from"] = Path(config.training.start_from).name
+            facts["data"]["start"] = training["start_from"] = _name(Path(config.training.start_from))
         facts["recipe"] = {"data": _without_folders(config.data), "training": training}
     if (folder / EVALUATION).is_file():
         evaluation = _read_evaluation(folder / EVALUATION)
         if evaluation.get("model_sha256") == sha256_of(file):
             facts["evaluation"] = evaluation
     return facts
+
+
+def _name(start: Path) -> str:
+    """Return what a model is called: every run's is `model.keras`, so that its folder's name tells more."""
+    return f"{start.parent.name}/{start.name}" if start.name == MODEL else start.name
 
 
 def _data(config: DataConfig) -> dict[str, Any]:

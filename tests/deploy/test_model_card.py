@@ -110,14 +110,17 @@ def test_each_measure_has_its_figures(model, measure, outputs, pairs, rows):
     assert "BLEU" not in text
 
 
-def test_the_model_that_training_started_from_is_named(model, run):
-    training = TrainingConfig(start_from="somewhere/en_es.keras")
+@pytest.mark.parametrize(
+    ("file", "name"), [("somewhere/en_es.keras", "en_es.keras"), ("/runs/en_es/model.keras", "en_es/model.keras")]
+)
+def test_the_model_that_training_started_from_is_named(model, run, file, name):
+    training = TrainingConfig(start_from=file)
     config = RunConfig(data=DataConfig(train="a/terms.tsv"), model=model.config, training=training)
     (run / "config.toml").write_text(dump_config(config), encoding="utf-8")
     card = card_of(model, run_facts(model, run / "model.keras"))
-    assert card["data"]["start"] == card["recipe"]["training"]["start_from"] == "en_es.keras"
+    assert card["data"]["start"] == card["recipe"]["training"]["start_from"] == name
     text = section(to_markdown(card), "Data")
-    assert "| starting from the model | en_es.keras |" in text
+    assert f"| starting from the model | {name} |" in text
     assert "with its licence: see its card" in text
 
 
