@@ -25,7 +25,9 @@ train(
     RunConfig(
         data=DataConfig(train=sys.argv[1], valid=sys.argv[2], test=sys.argv[2]),
         model=ModelConfig(source_tokenizer=size, target_tokenizer=size, units=64, embedding=64),
-        training=TrainingConfig(epochs=1, steps_per_epoch=50, buckets=3, bleu_sentences=50, tensorboard=False),
+        training=TrainingConfig(
+            epochs=1, steps_per_epoch=50, batch_tokens=3000, buckets=3, bleu_sentences=50, tensorboard=False
+        ),
     ),
     sys.argv[3],
 )

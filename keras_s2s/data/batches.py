@@ -14,6 +14,9 @@ from keras_s2s.data.id_cache import IdCache
 from keras_s2s.data.tokenizer import EOS, PAD, Tokenizer
 
 MOST_BUCKETS = 8
+# Few pairs are learned better in small batches, which make a processor slower: a pass has some thousand, within bounds.
+BATCHES_OF_A_PASS = 1000
+LEAST_TOKENS, MOST_TOKENS = 500, 3000
 # What a shape costs in each pass, in batches, where passes are ten: XLA compiles a step in the time of some 150.
 BATCHES_OF_A_SHAPE = 15
 # From so many steps of a shape on, XLA saves more time than it took: 80 to 570, by the model (benchmarks/xla.py).
@@ -47,6 +50,7 @@ class Batches(keras.utils.PyDataset):
         epoch: The epoch that the next batches belong to. Keras moves it on after each epoch, and once more as `fit`
             begins, which by itself so starts with the epoch after this one. The callback `FollowEpochs` of
             `keras_s2s.training.callbacks` sets it right as each epoch begins; a run that is to be resumed needs it.
+        batch_tokens: Tokens of a side in a batch at the most, padding included.
         buckets: The shapes that occur.
         steps_per_pass: Steps in one pass over the data.
         tokens: Target tokens in one pass, padding not counted.
@@ -56,7 +60,7 @@ class Batches(keras.utils.PyDataset):
         self,
         cache: IdCache,
         *,
-        batch_tokens: int = 3000,
+        batch_tokens: int | None = None,
         buckets: int | None = None,
         shuffle: bool = True,
         seed: int = 0,
@@ -67,7 +71,8 @@ class Batches(keras.utils.PyDataset):
 
         Args:
             cache: The token ids.
-            batch_tokens: Upper bound of target (or source, where longer) tokens in a batch, padding included.
+            batch_tokens: Upper bound of target (or source, where longer) tokens in a batch, padding included. Left out,
+                a thousandth of the target's tokens, but 500 at least and 3,000 at the most.
             buckets: Number of shapes at the most; 1 where an epoch has not twice as many steps. Left out, as many as
                 save more padding than XLA takes to compile them, and 8 at the most.
             shuffle: Whether pairs and batches come in a new random order in each pass.
@@ -86,14 +91,15 @@ class Batches(keras.utils.PyDataset):
             buckets = 1  # else Keras might not see all shapes in the first epoch, by which it knows them: see `_plan`
         source_lengths = np.diff(cache.source_offsets)
         target_lengths = np.diff(cache.target_offsets)
-        self.buckets = _lay_out(source_lengths, target_lengths, buckets, batch_tokens)
+        self.tokens = int(cache.target_offsets[-1])
+        self.batch_tokens = batch_tokens or min(max(LEAST_TOKENS, self.tokens // BATCHES_OF_A_PASS), MOST_TOKENS)
+        self.buckets = _lay_out(source_lengths, target_lengths, buckets, self.batch_tokens)
         membership = np.zeros(len(cache), np.int8)
         for bucket in self.buckets[:-1]:
             membership += (source_lengths > bucket.source) | (target_lengths > bucket.target)
         self._members = [np.flatnonzero(membership == b).astype(np.int32) for b in range(len(self.buckets))]
         self._batches_of = [-(-len(m) // b.rows) for m, b in zip(self._members, self.buckets, strict=True)]
         self.steps_per_pass = sum(self._batches_of)
-        self.tokens = int(cache.target_offsets[-1])
         self._steps_per_epoch = steps_per_epoch or self.steps_per_pass
         self._cached_plan: tuple[int, np.ndarray] = (-1, np.empty((0, 3), np.int64))
         self._cached_orders: tuple[int, list[np.ndarray]] = (-1, self._members)

@@ -229,7 +229,7 @@ class _Run:
             steps_per_epoch=settings.steps_per_epoch,
             input_noise=settings.input_noise,
         )
-        valid = Batches(ids("valid"), batch_tokens=settings.batch_tokens, shuffle=False)
+        valid = Batches(ids("valid"), batch_tokens=train.batch_tokens, shuffle=False)
         return train, valid
 
     def _compile(self, model: Seq2Seq, steps: int) -> None:

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from keras_s2s.config import ModelConfig, TokenizerConfig
+from keras_s2s.data import batches as layout
 from keras_s2s.data.batches import Batches
 from keras_s2s.data.corpus import Pair
 from keras_s2s.data.id_cache import IdCache
@@ -168,6 +169,16 @@ def test_few_pairs_have_few_shapes(tokenizer):
     assert len(few.buckets) == 1
     assert 2 < len(many.buckets) <= 8
     assert len(make(random_pairs(300), tokenizer, batch_tokens=1000, buckets=3).buckets) == 3
+
+
+def test_few_pairs_have_small_batches(tokenizer, monkeypatch):
+    few, many = (make(random_pairs(n), tokenizer, batch_tokens=None) for n in (300, 60_000))
+    assert few.batch_tokens == 500
+    assert many.batch_tokens == many.tokens // 1000 > 700
+    assert max(bucket.rows * bucket.target for bucket in many.buckets) <= many.batch_tokens
+    monkeypatch.setattr(layout, "MOST_TOKENS", 600)
+    assert make(random_pairs(60_000), tokenizer, batch_tokens=None).batch_tokens == 600
+    assert make(random_pairs(300), tokenizer, batch_tokens=70).batch_tokens == 70
 
 
 def shape_of(batches, step):
