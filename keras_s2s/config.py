@@ -180,8 +180,8 @@ class TrainingConfig:
         epochs: Passes over the training data, or stretches of `steps_per_epoch` steps.
         steps_per_epoch: Steps between two evaluations and checkpoints; left out, one pass over the data.
         batch_tokens: Upper bound of the tokens in a batch, padding included: of its targets or its sources, whichever
-            are longer. Left out, a thousandth of the targets' tokens, but 500 at least and 3,000 at the most: few pairs
-            are learned better in small batches.
+            are longer. Left out, what a thousandth of the pairs have on average, or 50 pairs where that is more, but
+            3,000 at the most: few pairs are learned better in small batches.
         buckets: Number of length buckets of the training pairs at the most, each of one static shape; where
             `steps_per_epoch` is not twice as many, one shape serves all. Left out, as many as save more padding than
             XLA takes to compile them, 8 at the most: few for few pairs. So it always is for the pairs of validation.

@@ -14,9 +14,8 @@ from keras_s2s.data.id_cache import IdCache
 from keras_s2s.data.tokenizer import EOS, PAD, Tokenizer
 
 MOST_BUCKETS = 8
-# Few pairs are learned better in small batches, which make a processor slower: a pass has some thousand, within bounds.
-BATCHES_OF_A_PASS = 1000
-LEAST_TOKENS, MOST_TOKENS = 500, 3000
+# Few pairs are learned better in small batches, which make a processor slower.
+LEAST_PAIRS, BATCHES_OF_A_PASS, MOST_TOKENS = 50, 1000, 3000
 # What a shape costs in each pass, in batches, where passes are ten: XLA compiles a step in the time of some 150.
 BATCHES_OF_A_SHAPE = 15
 # From so many steps of a shape on, XLA saves more time than it took: 80 to 570, by the model (benchmarks/xla.py).
@@ -72,7 +71,7 @@ class Batches(keras.utils.PyDataset):
         Args:
             cache: The token ids.
             batch_tokens: Upper bound of target (or source, where longer) tokens in a batch, padding included. Left out,
-                a thousandth of the target's tokens, but 500 at least and 3,000 at the most.
+                what a thousandth of the pairs have on average, or 50 pairs where that is more, but 3,000 at the most.
             buckets: Number of shapes at the most; 1 where an epoch has not twice as many steps. Left out, as many as
                 save more padding than XLA takes to compile them, and 8 at the most.
             shuffle: Whether pairs and batches come in a new random order in each pass.
@@ -92,7 +91,7 @@ class Batches(keras.utils.PyDataset):
         source_lengths = np.diff(cache.source_offsets)
         target_lengths = np.diff(cache.target_offsets)
         self.tokens = int(cache.target_offsets[-1])
-        self.batch_tokens = batch_tokens or min(max(LEAST_TOKENS, self.tokens // BATCHES_OF_A_PASS), MOST_TOKENS)
+        self.batch_tokens = batch_tokens or _usual_tokens(source_lengths, target_lengths)
         self.buckets = _lay_out(source_lengths, target_lengths, buckets, self.batch_tokens)
         membership = np.zeros(len(cache), np.int8)
         for bucket in self.buckets[:-1]:
@@ -222,6 +221,12 @@ def _pad(flat: np.ndarray, offsets: np.ndarray, rows: np.ndarray, shape: tuple[i
     where = np.zeros(shape, bool)
     where[: len(rows)] = real
     return padded, where
+
+
+def _usual_tokens(sources: np.ndarray, targets: np.ndarray) -> int:
+    """Return how many tokens a batch has where nobody says it."""
+    pairs = max(LEAST_PAIRS, len(sources) / BATCHES_OF_A_PASS)
+    return min(round(pairs * max(sources.mean(), targets.mean())), MOST_TOKENS)
 
 
 def _lay_out(sources: np.ndarray, targets: np.ndarray, number: int | None, batch_tokens: int) -> list[Bucket]:

@@ -172,13 +172,16 @@ def test_few_pairs_have_few_shapes(tokenizer):
 
 
 def test_few_pairs_have_small_batches(tokenizer, monkeypatch):
-    few, many = (make(random_pairs(n), tokenizer, batch_tokens=None) for n in (300, 60_000))
-    assert few.batch_tokens == 500
-    assert many.batch_tokens == many.tokens // 1000 > 700
-    assert max(bucket.rows * bucket.target for bucket in many.buckets) <= many.batch_tokens
+    few, many = (make(random_pairs(n), tokenizer, batch_tokens=None) for n in (300, 70_000))
+    mean = 13.5  # with <EOS>
+    assert few.batch_tokens == pytest.approx(50 * mean, rel=0.1)
+    assert many.batch_tokens == pytest.approx(70 * mean, rel=0.01)
+    assert max(bucket.rows * max(bucket.source, bucket.target) for bucket in many.buckets) <= many.batch_tokens
+    long = [Pair("a" * 20, "b") for _ in range(300)]
+    assert make(long, tokenizer, batch_tokens=None).batch_tokens == 50 * 21
     monkeypatch.setattr(layout, "MOST_TOKENS", 600)
-    assert make(random_pairs(60_000), tokenizer, batch_tokens=None).batch_tokens == 600
-    assert make(random_pairs(300), tokenizer, batch_tokens=70).batch_tokens == 70
+    assert make(long, tokenizer, batch_tokens=None).batch_tokens == 600
+    assert make(long, tokenizer, batch_tokens=70).batch_tokens == 70
 
 
 def shape_of(batches, step):
