@@ -159,6 +159,8 @@ def _read_and_split(
     out.print(str(corpus.report), markup=False, highlight=False, soft_wrap=True)
     print_left_out((splits.valid, splits.test), splits.report)
     _tell_tokenizers(config.model)
+    if config.training.start_from is None:
+        _tell_choices(config.model)
     return splits, config
 
 
@@ -223,13 +225,19 @@ def _fit_vocabularies(config: "RunConfig", given: dict[str, Any]) -> "RunConfig"
 def _tell_tokenizers(config: "ModelConfig") -> None:
     source, target = (f"{t.kind}, {t.vocabulary_size:,}" for t in (config.source_tokenizer, config.target_tokenizer))
     out.print(f"tokenisers: source {source}; target {target}", highlight=False, soft_wrap=True)
+
+
+def _tell_choices(config: "ModelConfig") -> None:
+    """Print what might suit the pairs better."""
+    hints = []
     if config.source_tokenizer.kind == "unigram":
-        err.print(
-            "for spellings, dates or proteins, where each character counts: --set model.source_tokenizer.kind=char",
-            style="dim",
-            highlight=False,
-            soft_wrap=True,
+        hints.append(
+            "for spellings, dates or proteins, where each character counts: --set model.source_tokenizer.kind=char"
         )
+    if config.attention == "none":
+        hints.append("for sentences, a model that looks back at the source, and is better by far: --recipe attention")
+    for hint in hints:
+        err.print(hint, style="dim", highlight=False, soft_wrap=True)
 
 
 def _fitting(model: "Seq2Seq", test: "Iterable[Pair]") -> "list[Pair]":

@@ -101,6 +101,18 @@ def test_options_are_settings_by_another_name(invoke, training, pairs_file, tmp_
     assert all(pair.source.startswith("el ") for pair in read_pairs(tmp_path / "out" / "train.tsv"))
 
 
+def test_what_might_suit_the_pairs_better_is_told(invoke, training, pairs_file, make_model, tmp_path):
+    def hints(name, *options):
+        lines = invoke("build", pairs_file, "-o", tmp_path / name, *options).stderr.splitlines()
+        return [line.partition(":")[0].partition(",")[0] for line in lines if line.startswith("for ")]
+
+    assert hints("plain") == ["for spellings", "for sentences"]
+    assert hints("recipe", "--recipe", "attention") == ["for spellings"]
+    assert hints("characters", "--recipe", "pronounce") == []
+    make_model(units=6).save(tmp_path / "start.keras")
+    assert hints("tuned", "--start-from", tmp_path / "start.keras") == []  # nothing to choose
+
+
 def test_a_model_to_start_from_brings_its_own_network_and_tokenisers(
     invoke, fail, training, pairs_file, make_model, tmp_path
 ):
