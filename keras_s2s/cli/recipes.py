@@ -5,9 +5,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-FOLDERS = (Path(__file__).parents[2] / "configs", Path(__file__).parents[1] / "recipes")
-# Settings of [data] that say which pairs those of the recipe are.
-OF_ITS_OWN_PAIRS = ("name", "train", "valid", "test", "also", "columns")
+FOLDERS = (Path(__file__).parents[1] / "recipes", Path(__file__).parents[2] / "configs")
+# What says which pairs those of the recipe are, and what follows their number and their lengths where it is left out.
+OF_ITS_OWN_PAIRS = {
+    "data": ("name", "train", "valid", "test", "also", "columns"),
+    "training": ("batch_tokens", "buckets"),
+}
 
 
 class Recipe(StrEnum):
@@ -35,8 +38,8 @@ def read_recipe(recipe: Recipe) -> str:
 
 
 def settings_for_other_pairs(recipe: Recipe) -> dict[str, Any]:
-    """Return a recipe as nested plain values, without the pairs that it is for."""
-    values = tomllib.loads(read_recipe(recipe))
-    for key in OF_ITS_OWN_PAIRS:
-        values["data"].pop(key, None)
-    return values
+    """Return a recipe as nested plain values, without what belongs to the pairs that it is for."""
+    return {
+        table: {key: value for key, value in settings.items() if key not in OF_ITS_OWN_PAIRS.get(table, ())}
+        for table, settings in tomllib.loads(read_recipe(recipe)).items()
+    }
